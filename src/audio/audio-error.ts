@@ -1,0 +1,37 @@
+import { EarmarkError } from '../errors.ts';
+
+export type AudioErrorCode =
+  /** The bytes are not audio that can be read. */
+  | 'FORMAT'
+  /** A readable container without any sample in it. */
+  | 'EMPTY'
+  /** A valid file whose encoding needs ffmpeg, which is not installed. */
+  | 'FFMPEG_MISSING'
+  | 'DECODE_FAILED'
+  | 'NOT_FOUND'
+  | 'NO_RECORDER'
+  | 'NO_DEVICE'
+  | 'DEVICE_BUSY'
+  /** The recorder ended or went silent while it should have been recording. */
+  | 'RECORDER_DIED'
+  | 'STREAM'
+  /** A push source was faster than its consumer and the policy was to fail. */
+  | 'OVERFLOW'
+  | 'LIMIT'
+  | 'INVALID_ARGUMENT'
+  | 'TIMEOUT'
+  | 'CANCELLED';
+
+const retryableCodes: ReadonlySet<AudioErrorCode> = new Set([
+  'NO_DEVICE',
+  'DEVICE_BUSY',
+  'RECORDER_DIED',
+  'STREAM',
+  'TIMEOUT',
+]);
+
+export class AudioError extends EarmarkError<AudioErrorCode> {
+  constructor(code: AudioErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(code, message, { retryable: retryableCodes.has(code), cause: options.cause });
+  }
+}
