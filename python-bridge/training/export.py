@@ -1,0 +1,239 @@
+"""Turns trained weights into the bundle that the server reads.
+
+    python python-bridge/training/export.py RUN/encoder.pt
+
+Writes model.onnx, model.int8.onnx, config.json, model.safetensors, manifest.json and README.md, after
+comparing the graphs with torch and measuring threshold and calibration on validation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+from evaluate import HERE, Samples, evaluate, load_encoder, load_validation, windows_of
+from floor import Floor
+from model import DIMENSIONS, FRAME, HOP, LEARNT, MEASURED, MINIMUM_SAMPLES, SAMPLE_RATE, STACK, TOKEN_HOP, Encoder
+from model_card import credits, model_card
+
+CHECKED_LENGTHS = (MINIMUM_SAMPLES, 8_000, 16_000, 24_321, 48_000)
+#: The quantised graph ships only while its vectors stay this near to the full ones.
+INT8_COSINE = 0.97
+NAME = "earmark-small"
+
+
+def write_onnx(encoder: Encoder, path: Path) -> float:
+    """The fp32 graph; returns its largest difference from torch over several lengths."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            encoder, (torch.randn(2, SAMPLE_RATE) * 0.1,), str(path), dynamo=False,
+            opset_version=17, input_names=["pcm"], output_names=["features"],
+            dynamic_axes={"pcm": {0: "batch", 1: "samples"}, "features": {0: "batch"}},
+        )  # fmt: skip
+    return largest_difference(encoder, path)
+
+
+@torch.no_grad()
+def largest_difference(encoder: Encoder, path: Path) -> float:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    generator = torch.Generator().manual_seed(1)
+    worst = 0.0
+    for length in CHECKED_LENGTHS:
+        for batch in (1, 3):
+            pcm = torch.randn(batch, length, generator=generator) * 0.1
+            pcm[0] = torch.sin(torch.arange(length) * 0.2) * 0.3
+            theirs = session.run(["features"], {"pcm": pcm.numpy()})[0]
+            worst = max(worst, float(np.abs(encoder(pcm).numpy() - theirs).max()))
+    silence = session.run(["features"], {"pcm": np.zeros((1, SAMPLE_RATE), np.float32)})[0]
+    if not np.isfinite(silence).all() or silence.shape != (1, DIMENSIONS):
+        raise RuntimeError("Silence must give a finite vector.")
+    return worst
+
+
+def write_int8(full: Path, path: Path) -> float:
+    """Matrix products only (quantised convolutions are slower); returns the mean cosine kept."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(full, path, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True)
+    rng = np.random.default_rng(2)
+    pcm = rng.standard_normal((16, SAMPLE_RATE)).astype(np.float32)
+    pcm *= np.exp(-np.linspace(0, 1, SAMPLE_RATE) * rng.uniform(0, 12, (16, 1))).astype(np.float32)
+    a = onnxruntime.InferenceSession(full).run(["features"], {"pcm": pcm})[0]
+    b = onnxruntime.InferenceSession(path).run(["features"], {"pcm": pcm})[0]
+    return float((a * b).sum(axis=1).mean())
+
+
+def write_transformers(encoder: Encoder, bundle: Path) -> None:
+    """config.json and model.safetensors, which `Wav2Vec2BertModel.from_pretrained` loads."""
+    import copy
+
+    copy.deepcopy(encoder.wav2vec).half().save_pretrained(bundle)
+
+
+# Calibration --------------------------------------------------------------------------------------
+
+
+def loudest_windows(encoder: Any, audio: Path) -> list[tuple[Samples, Any, Any]]:
+    """One window a clip, since windows are what a memory stores: the loudest."""
+    rows = []
+    for data in load_validation(audio):
+        pieces = [max(windows_of(s), key=lambda p: float((p**2).sum())) for s in data.samples]
+        vectors = np.concatenate([encoder.encode(np.stack(pieces[i : i + 64])) for i in range(0, len(pieces), 64)])
+        rows.append((vectors, data.labels, data.groups))
+    return rows
+
+
+def non_decreasing(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Isotonic regression by pooling adjacent violators."""
+    blocks: list[list[float]] = []
+    for value, weight in zip(values, weights, strict=True):
+        blocks.append([float(value), float(weight), 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            v, w, n = blocks.pop()
+            u, x, m = blocks.pop()
+            blocks.append([(u * x + v * w) / (x + w), x + w, m + n])
+    return np.concatenate([np.full(int(n), v) for v, _, n in blocks])
+
+
+def calibrate(encoder: Any, audio: Path) -> dict[str, Any]:
+    """Threshold and curve from pairs of windows of validation clips, each set counting alike.
+
+    The curve answers: if a pair were as likely one sound as two, how likely is it one sound at
+    this similarity?
+    """
+    from evaluate import pair_scores
+
+    edges = np.linspace(-0.2, 1.0, 25)
+    same_share, apart_share, limits = np.zeros(24), np.zeros(24), []
+    for vectors, labels, groups in loudest_windows(encoder, audio):
+        same, apart = pair_scores(vectors, labels, groups)
+        same_share += np.histogram(same.clip(-0.2, 1), edges)[0] / len(same) / 3
+        apart_share += np.histogram(apart.clip(-0.2, 1), edges)[0] / len(apart) / 3
+        limits.append(float(np.quantile(apart, 0.99)))
+    total = same_share + apart_share
+    probability = non_decreasing((same_share + 1e-4) / (total + 2e-4), total + 1e-4)
+    middles = (edges[1:] + edges[:-1]) / 2
+    points: list[list[float]] = []
+    for similarity, chance in zip(middles, probability, strict=True):
+        # Strictly rising, so that the curve can be read both ways.
+        last = points[-1][1] if points else 0.0
+        points.append([round(float(similarity), 3), round(max(float(chance), last + 0.0005), 4)])
+    top = points[-1][1]
+    if top >= 1:
+        points = [[s, round(p / (top + 0.0005), 4)] for s, p in points]
+    return {"limits": limits, "points": points}
+
+
+def speed(bundle: Path, precision: str) -> dict[str, float]:
+    """Milliseconds for one window alone and seconds of audio a second in batches of eight."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    file = "model.int8.onnx" if precision == "int8" else "model.onnx"
+    session = onnxruntime.InferenceSession(bundle / file, options)
+    one = np.random.default_rng(0).standard_normal((1, SAMPLE_RATE)).astype(np.float32)
+    eight = np.repeat(one, 8, axis=0)
+    times: dict[int, list[float]] = {1: [], 8: []}
+    for batch in (one, eight) * 25:
+        start = time.perf_counter()
+        session.run(None, {"pcm": batch})
+        times[len(batch)].append(time.perf_counter() - start)
+    return {
+        "latency_ms": float(np.median(times[1]) * 1000),
+        "x_realtime": float(8 / np.median(times[8])),
+    }
+
+
+def described(path: Path, precision: str | None) -> dict[str, Any]:
+    content = path.read_bytes()
+    row: dict[str, Any] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    if precision:
+        row["precision"] = precision
+    return row
+
+
+def export(weights: Path, audio: Path, bundle: Path, share: float | None = None, cache: Path = HERE / ".cache") -> None:
+    from blend import sweep
+
+    stored = torch.load(weights, weights_only=True)
+    encoder = Encoder()
+    encoder.load_state_dict(stored["encoder"])
+    encoder.eval()
+    chosen = sweep(encoder, audio) if share is None else share
+    encoder.measured_share.fill_(chosen)
+    bundle.mkdir(parents=True, exist_ok=True)
+    difference = write_onnx(encoder, bundle / "model.onnx")
+    kept = write_int8(bundle / "model.onnx", bundle / "model.int8.onnx")
+    files = {"model.onnx": "fp32", "model.int8.onnx": "int8"}
+    if kept < INT8_COSINE:
+        (bundle / "model.int8.onnx").unlink()
+        del files["model.int8.onnx"]
+    write_transformers(encoder, bundle)
+
+    full = load_encoder(bundle)
+    calibration = calibrate(full, audio)
+    report = evaluate(full, audio)
+    # Windows and whole clips both have to stay under one per cent.
+    threshold = round(max(*calibration["limits"], report["threshold_1_percent"]) + 0.005, 2)
+    reports = {"fp32": evaluate(full, audio, threshold)}
+    if "model.int8.onnx" in files:
+        reports["int8"] = evaluate(load_encoder(bundle, "int8"), audio, threshold)
+    reports["floor"] = evaluate(Floor(cache), audio)
+    figures = {
+        "step": stored["step"], "minutes": stored["seconds"] / 60, "share": chosen,
+        "difference": difference, "int8_cosine": kept, "threshold": threshold,
+        "speed": {precision: speed(bundle, precision) for precision in files.values()},
+        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "reports": reports,
+    }  # fmt: skip
+    manifest = {
+        "format": "earmark-encoder.v1",
+        "name": NAME,
+        "revision": described(bundle / "model.onnx", None)["sha256"][:12],
+        "architecture": "Wav2Vec2BertModel",
+        "dimensions": DIMENSIONS,
+        "sampleRate": SAMPLE_RATE,
+        "hop": TOKEN_HOP,
+        "receptiveField": FRAME + (STACK - 1) * HOP,
+        "minimumSamples": MINIMUM_SAMPLES,
+        "window": {"seconds": 1.0, "hopSeconds": 0.5},
+        "pooling": f"mean and deviation of the last layer over time ({LEARNT}), beside mean, deviation, "
+        f"fast and slow change of {MEASURED // 4} log-mel bands ({MEASURED})",
+        "normalisation": "samples to unit variance; both parts standardised by background mean and "
+        f"scale, then to unit length, joined {1 - chosen:.2f} : {chosen:.2f} in squared length; unit length",
+        "metric": "cosine",
+        "calibration": {"defaultThreshold": threshold, "points": calibration["points"]},
+        "files": {
+            name: described(bundle / name, precision)
+            for name, precision in [*files.items(), ("config.json", None), ("model.safetensors", "fp16")]
+        },
+        "license": "Apache-2.0",
+    }
+    (bundle / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (bundle / "README.md").write_text(model_card(manifest, figures), encoding="utf-8")
+    (bundle / "CREDITS.md").write_text(credits(audio), encoding="utf-8")
+    print(json.dumps(figures, indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--audio", type=Path, default=HERE.parents[2] / "shared" / "audio")
+    parser.add_argument("--cache", type=Path, default=HERE / ".cache")
+    parser.add_argument("--bundle", type=Path, default=HERE.parent / "encoders" / NAME)
+    parser.add_argument("--share", type=float, help="of the measured part; else chosen on validation")
+    options = parser.parse_args()
+    export(options.weights, options.audio, options.bundle, options.share, options.cache)
+
+
+if __name__ == "__main__":
+    main()

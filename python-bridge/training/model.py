@@ -1,0 +1,151 @@
+"""The encoder: PCM in, one unit vector of 768 numbers out.
+
+    PCM -> unit variance -> log-mel -> Wav2Vec2BertModel -> mean, deviation   = 512 learnt numbers
+                              `-> mean, deviation, fast and slow change       = 256 measured numbers
+
+Both parts are standardised (background mean and scale, found while training), brought to unit
+length and joined with a fixed weight. The learnt part knows what things are called; the measured
+part is what wins on textures (water, pans, fans), where names are of no help. Everything is inside
+the graph, so whoever runs it needs nothing but samples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
+
+SAMPLE_RATE = 16_000
+FRAME, HOP, FFT, BANDS = 400, 160, 512, 64
+STACK = 4
+TOKEN_HOP = HOP * STACK
+HIDDEN = 256
+LEARNT, MEASURED = 2 * HIDDEN, 4 * BANDS
+DIMENSIONS = LEARNT + MEASURED
+#: Power below which a band counts as empty: about 50 dB under white noise of the same level.
+EMPTY = 1e-3
+SLOW = 8
+#: The shortest input has two slow frames, so that every deviation exists: 135 ms.
+MINIMUM_SAMPLES = FRAME + (SLOW + SLOW // 2 - 1) * HOP
+
+
+def mel_filters() -> np.ndarray:
+    """Triangles on the mel scale; the lowest are widened to the spacing of the spectrum."""
+    top = 2595 * np.log10(1 + (SAMPLE_RATE / 2) / 700)
+    bottom = 2595 * np.log10(1 + 40 / 700)
+    edges = 700 * (10 ** (np.linspace(bottom, top, BANDS + 2) / 2595) - 1)
+    bins = np.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
+    spacing = SAMPLE_RATE / FFT
+    filters = np.zeros((FFT // 2 + 1, BANDS), dtype=np.float32)
+    for i in range(BANDS):
+        low = min(edges[i], edges[i + 1] - spacing)
+        high = max(edges[i + 2], edges[i + 1] + spacing)
+        rise = (bins - low) / (edges[i + 1] - low)
+        fall = (high - bins) / (high - edges[i + 1])
+        filters[:, i] = np.maximum(0, np.minimum(rise, fall))
+    return filters / filters.sum(axis=0, keepdims=True)
+
+
+class LogMel(nn.Module):
+    """Log-mel bands by a fixed convolution, so that the exported graph needs no FFT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        window = np.hanning(FRAME + 1)[:-1]
+        turn = 2 * np.pi * np.outer(np.arange(FFT // 2 + 1), np.arange(FRAME)) / FFT
+        basis = np.concatenate([np.cos(turn), np.sin(turn)]) * window
+        self.register_buffer("window", torch.tensor(window, dtype=torch.float32))
+        self.register_buffer("basis", torch.tensor(basis, dtype=torch.float32).unsqueeze(1))
+        self.register_buffer("filters", torch.tensor(mel_filters()).T.unsqueeze(-1).contiguous())
+        self.register_buffer("mean", torch.zeros(BANDS, 1))
+        self.register_buffer("scale", torch.ones(BANDS, 1))
+
+    def forward(self, pcm: Tensor) -> Tensor:
+        """`[batch, samples]` to `[batch, bands, frames]`."""
+        pcm = pcm - pcm.mean(dim=1, keepdim=True)
+        # The floor keeps digital silence finite: it comes out as the empty spectrum.
+        pcm = pcm / torch.sqrt((pcm * pcm).mean(dim=1, keepdim=True) + 1e-9)
+        if self.training:  # the same numbers, faster where an FFT exists
+            frames = pcm.unfold(1, FRAME, HOP) * self.window
+            spectrum = torch.view_as_real(torch.fft.rfft(frames, FFT))
+            power = (spectrum * spectrum).sum(dim=-1).transpose(1, 2)
+        else:
+            parts = nn.functional.conv1d(pcm.unsqueeze(1), self.basis, stride=HOP)
+            power = parts * parts
+            half = FFT // 2 + 1
+            power = power[:, :half] + power[:, half:]
+        bands = nn.functional.conv1d(power, self.filters)
+        return (torch.log(bands + EMPTY) - self.mean) / self.scale
+
+
+def deviation(x: Tensor, dim: int) -> Tensor:
+    centred = x - x.mean(dim=dim, keepdim=True)
+    return torch.sqrt((centred * centred).mean(dim=dim) + 1e-4)
+
+
+def measured_statistics(bands: Tensor) -> Tensor:
+    """`[batch, bands, frames]` to `[batch, 256]`: how loud each band is and how it moves."""
+    fast = bands[:, :, 1:] - bands[:, :, :-1]
+    smooth = nn.functional.avg_pool1d(bands, SLOW, stride=SLOW // 2)
+    slow = smooth[:, :, 1:] - smooth[:, :, :-1]
+    return torch.cat([bands.mean(dim=2), deviation(bands, 2), deviation(fast, 2), deviation(slow, 2)], dim=1)
+
+
+def encoder_config() -> Wav2Vec2BertConfig:
+    # No dropout: it cost a fifth of each step, and augmentation already makes every crop new.
+    return Wav2Vec2BertConfig(
+        feature_projection_input_dim=BANDS * STACK,
+        hidden_size=HIDDEN,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=576,
+        position_embeddings_type="relative_key",
+        left_max_position_embeddings=32,
+        right_max_position_embeddings=32,
+        conv_depthwise_kernel_size=15,
+        hidden_act="swish",
+        hidden_dropout=0.0,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        feat_proj_dropout=0.0,
+        conformer_conv_dropout=0.0,
+        layerdrop=0.0,
+        apply_spec_augment=False,
+        add_adapter=False,
+        output_hidden_size=HIDDEN,
+    )
+
+
+class Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logmel = LogMel()
+        self.wav2vec = Wav2Vec2BertModel(encoder_config())
+        self.standardise_learnt = nn.BatchNorm1d(LEARNT, affine=False, momentum=0.02)
+        self.standardise_measured = nn.BatchNorm1d(MEASURED, affine=False, momentum=0.02)
+        #: Share of the squared length that the measured part has in the stored vector.
+        self.register_buffer("measured_share", torch.tensor(0.25))
+
+    def tokens(self, bands: Tensor) -> Tensor:
+        """Stacks frames, so that attention runs over 25 tokens a second instead of 100."""
+        batch = bands.shape[0]
+        frames = bands.transpose(1, 2)
+        count = bands.shape[2] // STACK
+        return frames[:, : count * STACK].reshape(batch, count, STACK * BANDS)
+
+    def learnt(self, bands: Tensor) -> Tensor:
+        hidden = self.wav2vec(self.tokens(bands)).last_hidden_state.float()
+        return torch.cat([hidden.mean(dim=1), deviation(hidden, 1)], dim=1)
+
+    def join(self, learnt: Tensor, measured: Tensor) -> Tensor:
+        share = self.measured_share
+        learnt = nn.functional.normalize(learnt, dim=1)
+        measured = nn.functional.normalize(measured, dim=1)
+        return torch.cat([torch.sqrt(1 - share) * learnt, torch.sqrt(share) * measured], dim=1)
+
+    def forward(self, pcm: Tensor) -> Tensor:
+        bands = self.logmel(pcm)
+        learnt = self.standardise_learnt(self.learnt(bands))
+        measured = self.standardise_measured(measured_statistics(bands))
+        return self.join(learnt, measured)
