@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { AudioError } from './audio-error.ts';
+
+export interface ChildOutputOptions {
+  signal?: AbortSignal | undefined;
+  /** Fails with `TIMEOUT` when the program writes nothing for so many milliseconds while it is asked to. */
+  silenceMs: number;
+  /** Gets each line the program writes to stderr. */
+  onStderr?: (line: string) => void;
+}
+
+/** A program ended by itself and says that it failed. */
+export class ChildFailedError extends Error {
+  /** Exit code; `null` when a signal ended it. */
+  readonly code: number | null;
+  /** The last of what it wrote to stderr, at most 4 kB. */
+  readonly stderr: string;
+
+  constructor(command: string, code: number | null, stderr: string) {
+    super(`${command} ended with ${code ?? 'a signal'}: ${stderr}`);
+    this.code = code;
+    this.stderr = stderr;
+  }
+}
+
+/**
+ * Runs a program and yields its output as it is asked for; a full pipe holds the program back. The program is
+ * ended when the iteration is, and it is gone when the iteration has ended.
+ *
+ * @throws AudioError `CANCELLED`, `TIMEOUT`, or `NOT_FOUND` where there is no such program.
+ * @throws ChildFailedError where it ended by itself with anything but 0.
+ */
+export async function* childOutput(
+  command: string,
+  args: readonly string[],
+  options: ChildOutputOptions,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { signal, silenceMs, onStderr } = options;
+  throwIfCancelled(signal);
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
+  const stderr = collectLines(child.stderr, onStderr);
+  const exited = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code));
+  });
+  exited.catch(() => undefined);
+  let failure: AudioError | undefined;
+  const stop = (error: AudioError) => {
+    failure ??= error;
+    end(child);
+  };
+  const cancel = () => stop(new AudioError('CANCELLED', 'Stopped.'));
+  signal?.addEventListener('abort', cancel, { once: true });
+  const chunks = child.stdout[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setTimeout(() => {
+        stop(new AudioError('TIMEOUT', `${command} delivered nothing for ${silenceMs / 1000} seconds.`));
+      }, silenceMs);
+      const next = await chunks.next().finally(() => clearTimeout(timer));
+      if (failure !== undefined) throw failure;
+      if (next.done) break;
+      yield next.value;
+    }
+    const code = await exited;
+    if (failure !== undefined) throw failure;
+    if (code !== 0) throw new ChildFailedError(command, code, stderr());
+  } catch (error) {
+    if (failure !== undefined) throw failure;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new AudioError('NOT_FOUND', `The program ${command} is not installed.`, { cause: error });
+    }
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    end(child);
+    await exited.catch(() => undefined);
+  }
+}
+
+/** Asks the program to end and makes sure of it a second later. */
+function end(child: ChildProcess): void {
+  child.stdout?.destroy();
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), 1000);
+  child.once('close', () => clearTimeout(force));
+}
+
+function collectLines(stream: Readable, onLine: ((line: string) => void) | undefined): () => string {
+  let kept = '';
+  let line = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text: string) => {
+    kept = (kept + text).slice(-4096);
+    if (onLine === undefined) return;
+    const lines = (line + text).split(/\r?\n|\r/);
+    line = lines.pop()!.slice(-4096);
+    for (const whole of lines) onLine(whole);
+  });
+  return () => kept.trim();
+}
+
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AudioError('CANCELLED', 'Stopped.', { cause: signal.reason });
+}

@@ -1,0 +1,50 @@
+import { Observable } from 'rxjs';
+
+/** Opens a session that is pulled; it ends all its work when the signal is aborted. */
+export type PullSession<T> = (signal: AbortSignal) => AsyncIterable<T>;
+
+/**
+ * An Observable whose values are made only as fast as they are used. RxJS itself has no back-pressure: a
+ * subscriber is pushed to. So Earmark's operators look for this class and, where they find it, join the two
+ * async iterables underneath instead of subscribing; a pipeline of such operators over a file then reads
+ * no faster than its slowest step.
+ *
+ * Each subscription, and each `for await`, is a session of its own. Unsubscribing aborts it.
+ */
+export class PullObservable<T> extends Observable<T> implements AsyncIterable<T> {
+  readonly session: PullSession<T>;
+
+  constructor(session: PullSession<T>) {
+    super((subscriber) => {
+      const abort = new AbortController();
+      const drain = async () => {
+        try {
+          for await (const value of session(abort.signal)) {
+            if (subscriber.closed) return;
+            subscriber.next(value);
+          }
+          subscriber.complete();
+        } catch (error) {
+          subscriber.error(error);
+        }
+      };
+      void drain();
+      return () => abort.abort();
+    });
+    this.session = session;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, void, undefined> {
+    const abort = new AbortController();
+    const values = this.session(abort.signal)[Symbol.asyncIterator]();
+    return {
+      next: () => values.next(),
+      // Aborted first: a source that waits for audio ends only then.
+      return: async () => {
+        abort.abort();
+        await values.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+}
