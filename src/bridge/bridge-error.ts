@@ -49,7 +49,11 @@ export class BridgeError extends EarmarkError<BridgeErrorCode> {
   /** Milliseconds the server asked to wait before the next try. */
   readonly retryAfterMs?: number;
 
-  constructor(code: BridgeErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(
+    code: BridgeErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(code, message, { retryable: retryableCodes.has(code), cause: options.cause });
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }

@@ -1,0 +1,139 @@
+import { BridgeError } from './bridge-error.ts';
+
+/** Bytes before the payload; see docs/protocol.md. */
+export const frameHeaderBytes = 24;
+
+const protocolVersion = 1;
+const kinds = { window: 1, features: 2 } as const;
+const encodings = { s16le: 1, f32le: 2 } as const;
+const gapFlag = 1;
+
+/** How samples travel: 16-bit halves the bytes; 32-bit floats keep what lies beyond 16 bits. */
+export type PcmEncoding = keyof typeof encodings;
+
+interface FrameHeader {
+  /** 0 to 2^32-1. */
+  stream: number;
+  /** 0 to 2^32-1. */
+  seq: number;
+  gap: boolean;
+  /** 0 to 2^53-1. */
+  firstSample: number;
+}
+
+export interface WindowFrame extends FrameHeader {
+  kind: 'window';
+  samples: Int16Array | Float32Array;
+}
+
+export interface FeaturesFrame extends FrameHeader {
+  kind: 'features';
+  features: Float32Array;
+}
+
+/** Bytes of a features frame; what it costs of the credit. */
+export function featuresFrameBytes(dimensions: number): number {
+  return frameHeaderBytes + 4 * dimensions;
+}
+
+/**
+ * A window frame whose `stream`, `seq` and `gap` are still blank: the frame is kept until it is answered and may be
+ * sent again on another connection under other numbers. {@link addressFrame} fills them in.
+ * @throws BridgeError `BAD_REQUEST` where a sample is not finite or beyond ±8, or `firstSample` is out of range.
+ */
+export function encodeWindowFrame(samples: Float32Array, firstSample: number, encoding: PcmEncoding): Buffer {
+  if (!Number.isSafeInteger(firstSample) || firstSample < 0) {
+    throw new BridgeError(
+      'BAD_REQUEST',
+      `A window's firstSample must be a whole number >= 0, not ${firstSample}.`,
+    );
+  }
+  const sampleBytes = encoding === 's16le' ? 2 : 4;
+  const frame = Buffer.alloc(frameHeaderBytes + samples.length * sampleBytes);
+  frame[0] = protocolVersion;
+  frame[1] = kinds.window;
+  frame[2] = encodings[encoding];
+  frame.writeUInt32LE(samples.length, 12);
+  frame.writeDoubleLE(firstSample, 16);
+  const payload = new DataView(frame.buffer, frame.byteOffset + frameHeaderBytes);
+  for (let i = 0; i < samples.length; i++) {
+    const sample = samples[i]!;
+    if (!(Math.abs(sample) <= 8)) {
+      throw new BridgeError(
+        'BAD_REQUEST',
+        `Sample ${i} of a window is ${sample}; samples must be finite and lie in [-1, 1].`,
+      );
+    }
+    if (sampleBytes === 2) {
+      payload.setInt16(2 * i, Math.max(-32_768, Math.min(32_767, Math.round(sample * 32_768))), true);
+    } else {
+      payload.setFloat32(4 * i, sample, true);
+    }
+  }
+  return frame;
+}
+
+/** Writes the numbers under which `frame` goes out now. */
+export function addressFrame(frame: Buffer, address: { stream: number; seq: number; gap: boolean }): void {
+  frame[3] = address.gap ? gapFlag : 0;
+  frame.writeUInt32LE(address.stream, 4);
+  frame.writeUInt32LE(address.seq, 8);
+}
+
+/**
+ * Reads one whole frame. The payload is copied: a socket's buffers are reused and may be unaligned.
+ * @throws BridgeError `BAD_FRAME` saying what is wrong with it.
+ */
+export function decodeFrame(bytes: Uint8Array): WindowFrame | FeaturesFrame {
+  if (bytes.length < frameHeaderBytes) throw badFrame(`it has ${bytes.length} bytes, fewer than its header`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [version, kind, dtype, flags] = bytes;
+  const count = view.getUint32(12, true);
+  const firstSample = view.getFloat64(16, true);
+  if (version !== protocolVersion) throw badFrame(`its version is ${version}, not ${protocolVersion}`);
+  if (dtype !== encodings.s16le && dtype !== encodings.f32le) throw badFrame(`its dtype ${dtype} is unknown`);
+  if (flags! & ~gapFlag) throw badFrame(`its flags ${flags} are unknown`);
+  const sampleBytes = dtype === encodings.s16le ? 2 : 4;
+  if (bytes.length !== frameHeaderBytes + count * sampleBytes) {
+    throw badFrame(`it announces ${count} numbers but carries ${bytes.length - frameHeaderBytes} bytes`);
+  }
+  if (!Number.isSafeInteger(firstSample) || firstSample < 0)
+    throw badFrame(`its firstSample is ${firstSample}`);
+  const header = {
+    stream: view.getUint32(4, true),
+    seq: view.getUint32(8, true),
+    gap: (flags! & gapFlag) !== 0,
+    firstSample,
+  };
+  const payload = Uint8Array.prototype.slice.call(bytes, frameHeaderBytes).buffer;
+  if (kind === kinds.window) {
+    const samples = dtype === encodings.s16le ? new Int16Array(payload) : new Float32Array(payload);
+    return { kind: 'window', ...header, samples };
+  }
+  if (kind !== kinds.features) throw badFrame(`its kind ${kind} is unknown`);
+  if (dtype !== encodings.f32le) throw badFrame('features must be 32-bit floats');
+  return { kind: 'features', ...header, features: new Float32Array(payload) };
+}
+
+/**
+ * Reads features frames that follow one another, as the one-shot HTTP endpoint answers them.
+ * @throws BridgeError `BAD_FRAME`.
+ */
+export function decodeFeaturesFrames(bytes: Uint8Array): FeaturesFrame[] {
+  const frames: FeaturesFrame[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    if (bytes.length - offset < frameHeaderBytes) throw badFrame('the last one is cut off');
+    const count = new DataView(bytes.buffer, bytes.byteOffset + offset).getUint32(12, true);
+    const end = offset + featuresFrameBytes(count);
+    if (end > bytes.length) throw badFrame('the last one is cut off');
+    const frame = decodeFrame(bytes.subarray(offset, end));
+    if (frame.kind !== 'features') throw badFrame('a window came where features belong');
+    frames.push(frame);
+    offset = end;
+  }
+  return frames;
+}
+
+function badFrame(problem: string): BridgeError {
+  return new BridgeError('BAD_FRAME', `A data frame cannot be read: ${problem}.`);
+}

@@ -1,0 +1,366 @@
+import type { Observable } from 'rxjs';
+import type { AudioWindow } from '../audio/pcm.ts';
+import { HealthMonitor, type HealthSnapshot } from '../health/health-monitor.ts';
+import { type BridgeConfig, httpUrl, resolveBridgeConfig, urlBelow } from './bridge-config.ts';
+import { BridgeError } from './bridge-error.ts';
+import type { BridgeState } from './bridge-state.ts';
+import { Circuit, type CircuitStateName } from './circuit.ts';
+import { type Cancellable, withDeadline } from './deadline.ts';
+import type { EmbeddedWindow, WindowOutcome } from './embedded-window.ts';
+import { type ModelStatus, parseModelStatus } from './encoder-model.ts';
+import { exchange, exchangeOk, type HttpAnswer, jsonObject } from './http-exchange.ts';
+import { inferUrl } from './open-inference.ts';
+import { inferAudio, inferStream } from './open-inference-windows.ts';
+import { embedOnce, type ProcessAudioOptions } from './process-audio.ts';
+import { RetryBudget, retry } from './retry.ts';
+import { type SessionReadings, StreamSession } from './stream-session.ts';
+import { WindowStream, type WindowStreamOptions } from './window-stream.ts';
+
+/** Whether the server can be used, and what it said. */
+export interface BridgeHealth {
+  ready: boolean;
+  /** The server's own word (`ready`, `starting`, `draining`, `degraded`) or `unreachable`. */
+  status: string;
+  /** Milliseconds for the question and its answer. */
+  roundTripMs: number;
+  /** Why it could not be asked. */
+  error?: BridgeError;
+}
+
+/** What `metrics()` reads. */
+export interface BridgeMetrics extends SessionReadings {
+  state: BridgeState['value'];
+  /** By URL and model. */
+  circuits: Record<string, CircuitStateName>;
+  health: HealthSnapshot;
+}
+
+export interface LoadModelOptions extends Cancellable {
+  /**
+   * Milliseconds; a model may have to be downloaded and exported first. At most 280000, calling again goes on waiting.
+   * @default 280000
+   */
+  timeout?: number;
+}
+
+const smallAnswerBytes = 4 * 1024 * 1024;
+const longestLoadMs = 280_000;
+
+/**
+ * The way to the models: one-shot calls over HTTP, live and long audio over a WebSocket stream that survives reconnections.
+ * Nothing is connected before the first call. Close it to let go of everything.
+ *
+ * @example
+ * const bridge = new PythonBridgeService({ baseUrl: 'http://127.0.0.1:8000' });
+ * const [window] = await bridge.processAudio(samples, { sampleRate: 16_000, window: 'whole' });
+ * for await (const outcome of bridge.processAudioStream(windows)) {
+ *   if (outcome.ok) console.log(outcome.value.firstSample, outcome.value.features);
+ * }
+ * await bridge.close();
+ */
+export class PythonBridgeService {
+  readonly health: HealthMonitor;
+  readonly #config: BridgeConfig;
+  readonly #ownsHealth: boolean;
+  readonly #unwatch: () => void;
+  readonly #budget = new RetryBudget();
+  readonly #circuits = new Map<string, Circuit>();
+  /** By base URL; `''` is the configured one. */
+  readonly #sessions = new Map<string, StreamSession>();
+  readonly #closing = new AbortController();
+
+  /** @throws BridgeError `BAD_REQUEST` where the configuration is wrong. */
+  constructor(config: Partial<BridgeConfig> = {}, options: { health?: HealthMonitor } = {}) {
+    this.#config = resolveBridgeConfig(config);
+    this.#ownsHealth = options.health === undefined;
+    this.health = options.health ?? new HealthMonitor();
+    this.#session('');
+    this.#unwatch = this.health.watch('bridge', () => this.#readings());
+  }
+
+  /** Where the streaming connection to `baseUrl` stands, from now on. Completes when the service is closed. */
+  get state$(): Observable<BridgeState> {
+    return this.#session('').state$.asObservable();
+  }
+
+  /**
+   * Asks `healthEndpoint` once, without retries. Does not throw for a server that is down: that is an answer.
+   * @throws BridgeError `CANCELLED`, `CLOSED`
+   */
+  async checkHealth({ signal }: Cancellable = {}): Promise<BridgeHealth> {
+    const startedAt = performance.now();
+    const elapsed = () => performance.now() - startedAt;
+    try {
+      const answer = await withDeadline(
+        this.#config.timeout,
+        this.#signal(signal),
+        'The health check',
+        (signal) =>
+          exchange({
+            method: 'GET',
+            url: urlBelow(this.#base(), this.#config.healthEndpoint),
+            token: this.#config.token,
+            maxResponseBytes: smallAnswerBytes,
+            signal,
+          }),
+      );
+      const ready = answer.status >= 200 && answer.status < 300;
+      return {
+        ready,
+        status: statusWord(answer) ?? (ready ? 'ready' : `HTTP ${answer.status}`),
+        roundTripMs: elapsed(),
+      };
+    } catch (error) {
+      if (!(error instanceof BridgeError) || error.code === 'CANCELLED' || error.code === 'CLOSED')
+        throw error;
+      return { ready: false, status: 'unreachable', roundTripMs: elapsed(), error };
+    }
+  }
+
+  /** The server's own report of `/health`: models, queue, GPU, memory; plain data as docs/protocol.md has it. */
+  serverReport(options: Cancellable = {}): Promise<Record<string, unknown>> {
+    return this.#json('serverReport', 'GET', '/health', undefined, options);
+  }
+
+  async listModels(options: Cancellable = {}): Promise<ModelStatus[]> {
+    const { models } = await this.#json('listModels', 'GET', '/models', undefined, options);
+    if (!Array.isArray(models))
+      throw new BridgeError('BAD_RESPONSE', 'The server answered no list of models.');
+    return models.map(parseModelStatus);
+  }
+
+  /** Resolves when the model is loaded. @throws BridgeError `MODEL_NOT_FOUND`, `MODEL_FAILED` … */
+  async loadModel(name: string, options: LoadModelOptions = {}): Promise<ModelStatus> {
+    const timeout = Math.min(longestLoadMs, options.timeout ?? longestLoadMs);
+    return parseModelStatus(
+      await this.#json('loadModel', 'POST', '/models/load', { name }, { ...options, timeout }),
+    );
+  }
+
+  /** Frees the memory of a model. */
+  async unloadModel(name: string, options: Cancellable = {}): Promise<ModelStatus> {
+    return parseModelStatus(await this.#json('unloadModel', 'POST', '/models/unload', { name }, options));
+  }
+
+  /**
+   * Embeds audio that is there as a whole, window by window. For long or live audio use {@link processAudioStream}, which
+   * holds only a few windows.
+   * @throws BridgeError of any code; see docs/protocol.md
+   */
+  processAudio(samples: Float32Array | Int16Array, options: ProcessAudioOptions): Promise<EmbeddedWindow[]> {
+    const { model, signal } = options;
+    const endpoint = this.#openInference(model);
+    const base = this.#base(model);
+    return this.#call({ operation: 'processAudio', model, base, signal }, (signal) =>
+      endpoint
+        ? inferAudio(samples, options, { url: endpoint, model: model!, token: this.#config.token, signal })
+        : embedOnce(samples, options, { base, token: this.#config.token, signal }),
+    );
+  }
+
+  /**
+   * Embeds windows as they come and yields an outcome for each, in order, exactly once, over as many reconnections as it takes.
+   * The source is pulled only while there is room (or drops, see `overflow`). Nothing happens before the first `next()`;
+   * ending the iteration, or aborting `signal`, lets go of the source and the server's work at once.
+   *
+   * A window that cannot be embedded is an outcome with an error. The iteration itself throws a BridgeError only when the
+   * stream cannot go on: what was unanswered then has no outcome.
+   */
+  processAudioStream(
+    windows: AsyncIterable<AudioWindow>,
+    options: WindowStreamOptions = {},
+  ): AsyncIterableIterator<WindowOutcome> {
+    const { model } = options;
+    if (this.#openInference(model)) {
+      return inferStream(windows, options, (window, signal) =>
+        this.processAudio(window.samples, {
+          sampleRate: window.sampleRate,
+          model: model!,
+          window: 'whole',
+          signal,
+        }),
+      );
+    }
+    return new WindowStream(this.#session(this.#ownBase(model)), windows, options);
+  }
+
+  /** What it does now and did since its start. */
+  metrics(): BridgeMetrics {
+    const circuits = Object.fromEntries([...this.#circuits].map(([name, circuit]) => [name, circuit.state]));
+    const { value: state } = this.#session('').state$.value;
+    return { ...this.#total(), state, circuits, health: this.health.snapshot() };
+  }
+
+  /** Ends calls and streams with `CLOSED` and resolves when the sockets are gone. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new BridgeError('CLOSED', 'The bridge was closed.'));
+    await Promise.all([...this.#sessions.values()].map((session) => session.close()));
+    this.#unwatch();
+    if (this.#ownsHealth) this.health.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // --- Where things are ---
+
+  /** The model's own endpoint where it speaks the Open Inference Protocol. */
+  #openInference(model: string | undefined): URL | undefined {
+    const own = this.#ownEndpoint(model);
+    if (own === undefined || model === undefined) return undefined;
+    const url = httpUrl(own, `modelEndpoints.${model}`);
+    return /\/v2(\/|$)/.test(url.pathname) ? inferUrl(url, model) : undefined;
+  }
+
+  #ownEndpoint(model: string | undefined): string | undefined {
+    const { modelEndpoints } = this.#config;
+    return model !== undefined && Object.hasOwn(modelEndpoints, model) ? modelEndpoints[model] : undefined;
+  }
+
+  #ownBase(model: string | undefined): string {
+    return this.#ownEndpoint(model) ?? '';
+  }
+
+  #base(model?: string): URL {
+    return this.#baseOf(this.#ownBase(model));
+  }
+
+  #baseOf(own: string): URL {
+    if (own !== '') return httpUrl(own, 'modelEndpoints');
+    const { baseUrl } = this.#config;
+    return httpUrl(typeof baseUrl === 'function' ? baseUrl() : baseUrl, 'baseUrl');
+  }
+
+  #session(own: string): StreamSession {
+    let session = this.#sessions.get(own);
+    if (!session) {
+      session = new StreamSession({
+        url: () => {
+          const url = urlBelow(this.#baseOf(own), '/v1/stream');
+          url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+          return url;
+        },
+        token: this.#config.token,
+        timeout: this.#config.timeout,
+        circuit: this.#circuit(`${own || 'bridge'} streams`),
+        health: this.health,
+      });
+      this.#sessions.set(own, session);
+    }
+    return session;
+  }
+
+  #circuit(name: string): Circuit {
+    let circuit = this.#circuits.get(name);
+    if (!circuit) {
+      circuit = new Circuit(name, (state) => this.health.setState(`circuit ${name}`, state));
+      this.health.setState(`circuit ${name}`, circuit.state);
+      this.#circuits.set(name, circuit);
+    }
+    return circuit;
+  }
+
+  // --- Calls ---
+
+  async #json(
+    operation: string,
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    options: Cancellable & { timeout?: number },
+  ): Promise<Record<string, unknown>> {
+    const base = this.#base();
+    const url = urlBelow(base, path);
+    return this.#call({ operation, base, ...options }, async (signal) => {
+      const answer = await exchangeOk({
+        method,
+        url,
+        token: this.#config.token,
+        maxResponseBytes: smallAnswerBytes,
+        signal,
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      });
+      return jsonObject(answer, url);
+    });
+  }
+
+  /** deadline(retry(circuit(attempt))), counted. All calls are idempotent, so all may be tried again. */
+  async #call<T>(
+    call: {
+      operation: string;
+      model?: string | undefined;
+      base: URL;
+      timeout?: number;
+      signal?: AbortSignal | undefined;
+    },
+    attempt: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { operation, model, base } = call;
+    const timeout = call.timeout ?? this.#config.timeout;
+    const circuit = this.#circuit(`${base.origin} ${model ?? 'default'}`);
+    const startedAt = performance.now();
+    let outcome = 'success';
+    try {
+      return await withDeadline(timeout, this.#signal(call.signal), operation, (signal) =>
+        retry(() => circuit.execute(() => attempt(signal)), {
+          maxRetries: this.#config.maxRetries,
+          budget: this.#budget,
+          deadline: startedAt + timeout,
+          signal,
+          onRetry: (code) => this.health.recordEvent(`retry:${code}`),
+        }),
+      );
+    } catch (error) {
+      outcome = error instanceof BridgeError ? error.code : 'INTERNAL';
+      throw error;
+    } finally {
+      const milliseconds = performance.now() - startedAt;
+      this.health.recordRequest({
+        operation,
+        outcome,
+        milliseconds,
+        ...(model === undefined ? {} : { model }),
+      });
+    }
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+  }
+
+  #readings(): Record<string, number | string | null> {
+    return { state: this.#session('').state$.value.value, ...this.#total() };
+  }
+
+  #total(): SessionReadings {
+    const [first, ...others] = [...this.#sessions.values()].map((session) => session.readings());
+    return others.reduce(
+      (total, next) => ({
+        streams: total.streams + next.streams,
+        queuedWindows: total.queuedWindows + next.queuedWindows,
+        unansweredWindows: total.unansweredWindows + next.unansweredWindows,
+        unansweredBytes: total.unansweredBytes + next.unansweredBytes,
+        bufferedBytes: total.bufferedBytes + next.bufferedBytes,
+        heartbeatMs: total.heartbeatMs ?? next.heartbeatMs,
+        reconnects: total.reconnects + next.reconnects,
+        resentWindows: total.resentWindows + next.resentWindows,
+        droppedWindows: total.droppedWindows + next.droppedWindows,
+        audioSeconds: total.audioSeconds + next.audioSeconds,
+      }),
+      first!,
+    );
+  }
+}
+
+function statusWord(answer: HttpAnswer): string | undefined {
+  try {
+    const { status } = JSON.parse(answer.body.toString('utf8')) as { status?: unknown };
+    return typeof status === 'string' ? status.slice(0, 40) : undefined;
+  } catch {
+    return undefined;
+  }
+}
