@@ -1,0 +1,225 @@
+"""The models that models.json names: which there are, which are loaded, and loading and unloading them.
+
+Clients know names only. No client-given path or address is ever opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .encoder import Encoder
+from .errors import BridgeError
+from .manifest import BundleError, Model, describe, read_manifest, read_sealed
+from .runtime import Runtime
+
+_LOG = logging.getLogger("earmark")
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+State: TypeAlias = Literal["available", "loading", "loaded", "failed"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class BundleEntry(_Strict):
+    """An encoder bundle; `bundle` is its folder, relative to models.json."""
+
+    bundle: str
+    useQuantization: bool = False
+
+
+class ModelsFile(_Strict):
+    default: Name
+    models: dict[Name, BundleEntry]
+    # Loaded models beyond this many megabytes make room for each other, the longest unused first.
+    memoryBudgetMb: Annotated[int, Field(ge=1)] = 2048
+
+
+class ModelSource(Protocol):
+    """Where a model comes from."""
+
+    def describe(self) -> Model | None:
+        """What is known without loading; None while nothing is. Raises BundleError."""
+
+    def read(self) -> tuple[Model, bytes]:
+        """The description and the ONNX file, which may take long. Raises BundleError."""
+
+
+@dataclass(frozen=True)
+class BundleSource:
+    name: str
+    folder: Path
+    quantized: bool
+
+    def describe(self) -> Model:
+        return describe(read_manifest(self.folder), self.name)
+
+    def read(self) -> tuple[Model, bytes]:
+        manifest = read_manifest(self.folder)
+        file = "model.int8.onnx" if self.quantized else "model.onnx"
+        return describe(manifest, self.name), read_sealed(self.folder, manifest, file)
+
+
+@dataclass
+class _Entry:
+    source: ModelSource
+    state: State = "available"
+    model: Model | None = None
+    encoder: Encoder | None = None
+    error: str | None = None
+    leases: int = 0
+    used_at: float = 0.0
+    loading: asyncio.Task[Encoder] | None = None
+
+
+def read_models_file(path: Path) -> ModelsFile:
+    try:
+        models = ModelsFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BundleError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+    if models.default not in models.models:
+        raise BundleError(f"{path}: the default model {models.default!r} is not among its models")
+    return models
+
+
+def source_of(name: str, entry: BundleEntry, folder: Path) -> ModelSource:
+    return BundleSource(name, folder / entry.bundle, entry.useQuantization)
+
+
+class ModelRegistry:
+    """Lives on the event loop; files are read and sessions made in threads, one model at a time."""
+
+    def __init__(self, default: str, sources: dict[str, ModelSource], *, runtime: Runtime, budget_bytes: int) -> None:
+        self.default = default
+        self._runtime = runtime
+        self._budget_bytes = budget_bytes
+        self._one_at_a_time = asyncio.Lock()
+        self._entries = {name: _Entry(source) for name, source in sources.items()}
+        for name, entry in self._entries.items():
+            try:
+                entry.model = entry.source.describe()
+            except BundleError as error:
+                entry.state, entry.error = "failed", str(error)
+                _LOG.warning("model %s cannot be used: %s", name, error)
+
+    @property
+    def ready(self) -> bool:
+        return self._entries[self.default].encoder is not None
+
+    @property
+    def failed(self) -> bool:
+        return any(entry.state == "failed" for entry in self._entries.values())
+
+    def models(self) -> list[Model]:
+        """The models of which anything is known, the default one first."""
+        ordered = sorted(self._entries, key=lambda name: name != self.default)
+        return [model for name in ordered if (model := self._entries[name].model)]
+
+    def statuses(self) -> list[dict[str, Any]]:
+        return [self.status(name) for name in self._entries]
+
+    def status(self, name: str) -> dict[str, Any]:
+        entry = self._entry(name)
+        described = entry.model.as_dict() if entry.model else {"name": name}
+        return {**described, "state": entry.state, **({"error": entry.error} if entry.error else {})}
+
+    def model(self, name: str) -> Model | None:
+        return self._entry(name).model
+
+    def is_loaded(self, name: str) -> bool:
+        return self._entry(name).encoder is not None
+
+    async def load(self, name: str) -> Encoder:
+        """The loaded and warmed-up model; raises MODEL_NOT_FOUND or MODEL_FAILED."""
+        entry = self._entry(name)
+        entry.used_at = time.monotonic()
+        if entry.encoder is not None:
+            return entry.encoder
+        if entry.loading is None:
+            entry.loading = asyncio.create_task(self._load(name, entry))
+        # Whoever waits may be cancelled; the loading goes on for the others.
+        return await asyncio.shield(entry.loading)
+
+    async def _load(self, name: str, entry: _Entry) -> Encoder:
+        entry.state, entry.error = "loading", None
+        began = time.monotonic()
+        try:
+            async with self._one_at_a_time:
+                _LOG.info("loading model %s …", name)
+                encoder, warm = await asyncio.to_thread(self._read, entry.source)
+        except Exception as error:
+            known = isinstance(error, (BundleError, BridgeError))
+            entry.state, entry.error = "failed", str(error) if known else "loading failed; the server's log has why"
+            _LOG.error("model %s cannot be loaded: %s", name, error, exc_info=not known)
+            raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {entry.error}") from None
+        finally:
+            entry.loading = None
+        entry.encoder, entry.model, entry.state = encoder, encoder.model, "loaded"
+        _LOG.info(
+            "model %s is ready after %.1f s: %.1f MB, %s ms per window of %g s",
+            name,
+            time.monotonic() - began,
+            encoder.size_bytes / 1e6,
+            warm["milliseconds"],
+            encoder.model.window_seconds,
+        )
+        self._make_room(entry)
+        return encoder
+
+    async def lease(self, name: str) -> Encoder:
+        """Like `load`, and the model is not unloaded to make room until `release`."""
+        entry = self._entry(name)
+        entry.leases += 1
+        try:
+            return await self.load(name)
+        except BaseException:
+            entry.leases -= 1
+            raise
+
+    def release(self, name: str) -> None:
+        self._entries[name].leases -= 1
+
+    async def unload(self, name: str) -> None:
+        """Forgets the model; a stream that is using it keeps it until it ends."""
+        entry = self._entry(name)
+        if entry.loading is not None:
+            await asyncio.wait({entry.loading})
+        self._forget(name, entry)
+
+    def _read(self, source: ModelSource) -> tuple[Encoder, dict[str, Any]]:
+        encoder = Encoder(*source.read(), self._runtime)
+        return encoder, encoder.warm_up()
+
+    def _forget(self, name: str, entry: _Entry) -> None:
+        if entry.encoder is not None:
+            entry.encoder, entry.state = None, "available"
+            _LOG.info("model %s is unloaded", name)
+
+    def _make_room(self, newest: _Entry) -> None:
+        idle = [(name, entry) for name, entry in self._entries.items() if entry.encoder and entry is not newest]
+        idle = sorted((pair for pair in idle if pair[1].leases == 0), key=lambda pair: pair[1].used_at)
+        for name, entry in idle:
+            if self._loaded_bytes() <= self._budget_bytes:
+                return
+            self._forget(name, entry)
+
+    def _loaded_bytes(self) -> int:
+        return sum(entry.encoder.size_bytes for entry in self._entries.values() if entry.encoder)
+
+    def _entry(self, name: str) -> _Entry:
+        entry = self._entries.get(name)
+        if entry is None:
+            known = ", ".join(self._entries)
+            raise BridgeError("MODEL_NOT_FOUND", f"there is no model {name[:100]!r} here; there are: {known}")
+        return entry
