@@ -1,0 +1,105 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Observable } from 'rxjs';
+import { HealthMonitor } from '../../src/health/health-monitor.ts';
+import { codedError } from '../node-error.ts';
+import { optionalNumber } from '../number-field.ts';
+import { type BridgeCondition, BridgeConnection } from './bridge-connection.ts';
+import { ManagedServer } from './managed-server.ts';
+import { RemoteServer } from './remote-server.ts';
+
+export type { BridgeCondition } from './bridge-connection.ts';
+
+interface BridgeDef extends NodeDef {
+  mode: 'managed' | 'remote';
+  url: string;
+  python: string;
+  model: string;
+  timeout: string;
+  retries: string;
+}
+
+/** The bridge as the other nodes see it. */
+export interface BridgeNode extends Node<{ token?: string }> {
+  readonly connection: BridgeConnection;
+  readonly condition$: Observable<BridgeCondition>;
+}
+
+/** The editor's test waits no longer than this. */
+const testDeadlineMs = 5000;
+
+export default function (RED: NodeAPI): void {
+  const read = RED.auth.needsPermission('earmark.read');
+  const connectionOf = (id: string) => (RED.nodes.getNode(id) as BridgeNode | null)?.connection;
+
+  RED.httpAdmin.get('/earmark/bridge/:id/models', read, (request, response) => {
+    const connection = connectionOf(request.params.id as string);
+    if (connection === undefined) return void response.json([]);
+    ask(connection).then(
+      ({ models }) => response.json(models),
+      () => response.json([]),
+    );
+  });
+
+  RED.httpAdmin.get('/earmark/bridge/:id/health', read, (request, response) => {
+    const connection = connectionOf(request.params.id as string);
+    if (connection === undefined) return void response.status(404).json({ message: 'not deployed' });
+    ask(connection).then(
+      ({ status, models }) => response.json({ status, models: models.join(', ') }),
+      (thrown) => response.status(503).json(publicError(thrown)),
+    );
+  });
+
+  function Bridge(this: BridgeNode, def: BridgeDef): void {
+    RED.nodes.createNode(this, def);
+    const node = this as { -readonly [K in keyof BridgeNode]: BridgeNode[K] };
+    const health = new HealthMonitor();
+    const token = this.credentials?.token;
+    const server =
+      def.mode === 'remote'
+        ? new RemoteServer({ baseUrl: def.url, ...(token && { token }) })
+        : new ManagedServer({
+            userDir: RED.settings.userDir ?? process.cwd(),
+            python: def.python,
+            log: (line) => this.log(RED._('log.progress', { line })),
+            health,
+          });
+    node.connection = new BridgeConnection({
+      server,
+      timeout: (optionalNumber(def.timeout) ?? 30) * 1000,
+      maxRetries: optionalNumber(def.retries) ?? 3,
+      ...(def.model && { model: def.model }),
+      health,
+    });
+    node.condition$ = node.connection.condition$;
+    const reports = node.connection.condition$.subscribe((condition) => {
+      if (condition.value === 'failed') this.error(condition.error);
+    });
+    this.on('close', (_removed: boolean, done: () => void) => {
+      reports.unsubscribe();
+      node.connection
+        .close()
+        .catch((error) => this.warn(error))
+        .finally(done);
+    });
+  }
+  RED.nodes.registerType<BridgeNode, BridgeDef, object, { token?: string }>('earmark-bridge', Bridge, {
+    credentials: { token: { type: 'password' } },
+  });
+}
+
+async function ask(connection: BridgeConnection): Promise<{ status: string; models: string[] }> {
+  const signal = AbortSignal.timeout(testDeadlineMs);
+  connection.use();
+  const service = await connection.ready(signal);
+  const [{ status }, models] = await Promise.all([
+    service.checkHealth({ signal }),
+    service.listModels({ signal }),
+  ]);
+  return { status, models: models.map(({ name }) => name) };
+}
+
+/** What the browser may know of an error. */
+function publicError(thrown: unknown): { code: string; message: string } {
+  const { code, message } = codedError(thrown);
+  return { code, message };
+}

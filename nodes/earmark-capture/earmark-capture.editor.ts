@@ -1,0 +1,93 @@
+import { prepareForm, suggest, typedField } from '../editor/form.ts';
+import { numberBetween } from '../editor/number-between.ts';
+
+interface Properties {
+  name: string;
+  source: 'microphone' | 'file' | 'url' | 'message' | 'samples';
+  device: string;
+  path: string;
+  pathType: string;
+  url: string;
+  urlType: string;
+  cut: 'sounds' | 'windows';
+  windowSeconds: string;
+  hopSeconds: string;
+  pauseSeconds: string;
+  maxSeconds: string;
+  pace: 'fast' | 'live';
+  autoStart: boolean;
+  format: 'raw' | 'wav';
+}
+
+/** Quieter than this is drawn as an empty meter. */
+const quietestDecibels = -60;
+
+let stopMeter: () => void = () => {};
+
+function startMeter(id: string): void {
+  const meter = $('.earmark-form .earmark-meter');
+  const topic = `earmark/level/${id}`;
+  const show = (_topic: string, data: { decibels: number }) => {
+    const percent = Math.max(0, Math.min(100, (1 - data.decibels / quietestDecibels) * 100));
+    meter.attr('aria-valuenow', Math.round(data.decibels)).children().css('width', `${percent}%`);
+  };
+  RED.comms.subscribe(topic, show);
+  stopMeter = () => RED.comms.unsubscribe(topic, show);
+}
+
+RED.nodes.registerType<Properties>('earmark-capture', {
+  category: 'sound memory',
+  color: '#a9cbc5',
+  defaults: {
+    name: { value: '' },
+    source: { value: 'microphone' },
+    device: { value: '' },
+    path: {
+      value: '',
+      validate: function (value: string): boolean {
+        return this.source !== 'file' || this.pathType !== 'str' || value !== '';
+      },
+    },
+    pathType: { value: 'str' },
+    url: {
+      value: '',
+      validate: function (value: string): boolean {
+        return this.source !== 'url' || this.urlType !== 'str' || /^https?:\/\/\S+$/.test(value);
+      },
+    },
+    urlType: { value: 'str' },
+    cut: { value: 'sounds' },
+    windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
+    hopSeconds: { value: '0.5', validate: numberBetween({ min: 0.02, max: 30 }) },
+    pauseSeconds: { value: '0.3', validate: numberBetween({ min: 0.05, max: 5 }) },
+    maxSeconds: { value: '5', validate: numberBetween({ min: 0.2, max: 30 }) },
+    pace: { value: 'fast' },
+    autoStart: { value: true },
+    format: { value: 'raw' },
+  },
+  inputs: 1,
+  outputs: 1,
+  icon: 'earmark-capture.svg',
+  paletteLabel: 'capture',
+  label: function () {
+    return this.name || 'capture';
+  },
+  labelStyle: function () {
+    return this.name ? 'node_label_italic' : '';
+  },
+  inputLabels: function () {
+    return this._('port.control');
+  },
+  outputLabels: function () {
+    return this._('port.sound');
+  },
+  oneditprepare: function () {
+    typedField('path', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
+    typedField('url', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
+    prepareForm('node-input');
+    suggest('node-input-device', 'earmark/capture/devices', (answer) => answer as string[]);
+    startMeter(this.id);
+  },
+  oneditsave: () => stopMeter(),
+  oneditcancel: () => stopMeter(),
+});

@@ -1,0 +1,200 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
+import {
+  type AudioSource,
+  fileSource,
+  folderSource,
+  listAudioDevices,
+  measureLevel,
+  microphoneSource,
+  type PcmChunk,
+  type SourceEvent,
+  urlSource,
+} from '../../src/audio/index.ts';
+import { plainObject } from '../feature-message.ts';
+import { type Message, type Work, workOnMessages } from '../message-worker.ts';
+import { codedError, NodeError } from '../node-error.ts';
+import { sampleSounds } from '../package-folder.ts';
+import { payloadSource, type SoundFormat, soundProperties } from '../sound-message.ts';
+import { StatusLight } from '../status-light.ts';
+import { typedText } from '../typed-value.ts';
+import { type CaptureFields, captureOptions } from './capture-options.ts';
+import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
+
+interface CaptureDef extends NodeDef, CaptureFields {
+  source: 'microphone' | 'file' | 'url' | 'message' | 'samples';
+  device: string;
+  path: string;
+  pathType: string;
+  url: string;
+  urlType: string;
+  autoStart: boolean;
+}
+
+/** Files and sounds that wait to be read. */
+const queueLimit = 100;
+/** A live source that cannot be opened is tried again after this. */
+const retryMs = 5000;
+/** The meter's time between two values. */
+const meterMs = 200;
+/** As the inject node does it: the other nodes of the flow are there by then. */
+const startDelayMs = 100;
+
+const statuses = {
+  listening: { fill: 'green', shape: 'dot', text: 'status.listening' },
+  playing: { fill: 'blue', shape: 'dot', text: 'status.playing' },
+  waiting: { fill: 'grey', shape: 'ring', text: 'status.waiting' },
+  stopped: { fill: 'grey', shape: 'ring', text: 'status.stopped' },
+} satisfies Record<string, NodeStatus>;
+
+export default function (RED: NodeAPI): void {
+  RED.httpAdmin.get(
+    '/earmark/capture/devices',
+    RED.auth.needsPermission('earmark.read'),
+    (_request, response) => {
+      listAudioDevices().then(
+        (devices) => response.json(devices.map(({ device }) => device)),
+        () => response.json([]),
+      );
+    },
+  );
+
+  function Capture(this: Node, def: CaptureDef): void {
+    RED.nodes.createNode(this, def);
+    const light = new StatusLight(this);
+    const live = def.source === 'microphone' || def.source === 'url';
+    const onEvent = (event: SourceEvent) => showEvent(RED, light, event);
+
+    const open = async (message: Message): Promise<AudioSource> => {
+      const options = plainObject(message.options);
+      switch (def.source) {
+        case 'microphone': {
+          const device = text(options.device) ?? text(def.device);
+          return microphoneSource({ ...(device !== undefined && { device }), onEvent });
+        }
+        case 'url': {
+          const url = text(options.url) ?? (await typedText(RED, this, def.url, def.urlType, message));
+          if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
+          return urlSource(url, { onEvent });
+        }
+        case 'message': {
+          const sourceId = text(message.filename) ?? text(message.topic) ?? 'message';
+          return payloadSource(message, { sourceId, onEvent });
+        }
+        case 'samples':
+          return folderSource(sampleSounds, { onEvent });
+        case 'file': {
+          const name =
+            text(message.filename) ??
+            text(options.path) ??
+            (await typedText(RED, this, def.path, def.pathType, message));
+          if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
+          const full = path.resolve(RED.settings.userDir ?? process.cwd(), name);
+          const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
+          return isFolder ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
+        }
+      }
+    };
+
+    let metered = Number.NEGATIVE_INFINITY;
+    const meter = (chunk: PcmChunk) => {
+      if (performance.now() - metered < meterMs) return;
+      metered = performance.now();
+      RED.comms.publish(`earmark/level/${this.id}`, { decibels: measureLevel(chunk.samples).level }, false);
+    };
+
+    const copy = (message: object) => RED.util.cloneMessage(message as never) as object;
+    const compose = (message: Message, piece: Piece, source: AudioSource, format: SoundFormat) => {
+      const sourceId = piece.sourceId ?? source.info.sourceId;
+      // The sound that came in is not copied for each of its pieces.
+      const { payload: _payload, parts: _parts, ...rest } = message;
+      const filename = def.source === 'file' || def.source === 'samples' ? { filename: sourceId } : {};
+      const sound = soundProperties(piece, sourceId, format);
+      return { ...copy(rest), ...filename, topic: sourceId, ...sound };
+    };
+
+    /** A source with an end is read no faster than the nodes behind can work. */
+    const readToEnd = async ({ message, send, signal }: Work) => {
+      const options = captureOptions(def, message);
+      const source = await open(message);
+      const session = RED.util.generateId();
+      let count = 0;
+      light.say('work', statuses.playing);
+      const pass = async (piece: Piece, parts?: Parts) => {
+        const composed = compose(message, piece, source, options.format);
+        send({ ...composed, audio: { ...composed.audio, session }, ...(parts && { parts }) });
+        count++;
+        await roomBehind(session, signal);
+      };
+      if (options.pace === 'live' && def.source !== 'message') {
+        // Heard as from a microphone: each piece leaves at once, so none can say that it is the last.
+        for await (const piece of readPieces(pacedSource(source), options, signal)) await pass(piece);
+      } else {
+        const pieces = readPieces(source, options, signal);
+        for await (const { piece, parts } of inSequences(pieces, RED.util.generateId))
+          await pass(piece, parts);
+      }
+      light.say('work', { fill: 'grey', shape: 'dot', text: RED._('status.finished', { n: count }) });
+    };
+
+    /** A source without an end goes on until it is stopped. */
+    const listen = async ({ message, send, signal }: Work) => {
+      const options = captureOptions(def, message);
+      while (!signal.aborted) {
+        try {
+          const source = await open(message);
+          light.say('error');
+          for await (const piece of readPieces(source, options, signal, meter)) {
+            send(compose(message, piece, source, options.format));
+          }
+        } catch (thrown) {
+          if (signal.aborted) break;
+          const error = codedError(thrown);
+          if (!error.retryable) throw error;
+          this.warn(error.message);
+          showRetry(RED, light, error.code);
+        }
+        await sleep(retryMs, undefined, { signal }).catch(() => {});
+      }
+    };
+
+    light.say('work', def.source === 'message' ? statuses.waiting : statuses.stopped);
+    workOnMessages(RED, this, {
+      limit: live ? 0 : queueLimit,
+      policy: live ? 'dropNewest' : 'error',
+      light,
+      stops: ({ payload }) => def.source !== 'message' && (payload === 'stop' || payload === false),
+      onStop: () => light.say('work', def.source === 'message' ? statuses.waiting : statuses.stopped),
+      work: live ? listen : readToEnd,
+    });
+    if (def.autoStart && def.source !== 'message') {
+      const timer = setTimeout(() => this.receive({ payload: 'start' }), startDelayMs);
+      this.on('close', () => clearTimeout(timer));
+    }
+  }
+  RED.nodes.registerType('earmark-capture', Capture);
+}
+
+function showEvent(RED: NodeAPI, light: StatusLight, event: SourceEvent): void {
+  switch (event.type) {
+    case 'started':
+    case 'recovered':
+      light.say('condition');
+      return;
+    case 'lost':
+      showRetry(RED, light, event.error.code);
+      return;
+    default:
+      return;
+  }
+}
+
+function showRetry(RED: NodeAPI, light: StatusLight, code: string): void {
+  light.say('condition', { fill: 'yellow', shape: 'ring', text: RED._('status.retrying', { code }) });
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}

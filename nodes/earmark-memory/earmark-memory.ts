@@ -1,0 +1,125 @@
+import path from 'node:path';
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { BehaviorSubject, type Observable } from 'rxjs';
+import type { EarmarkError } from '../../src/errors.ts';
+import { createFeatureStorage, type DistanceMetric, type FeatureStorage } from '../../src/storage/index.ts';
+import { registerAdminRoutes } from '../memory/admin-routes.ts';
+import { codedError, NodeError } from '../node-error.ts';
+import { optionalNumber } from '../number-field.ts';
+
+interface MemoryDef extends NodeDef {
+  folder: string;
+  threshold: string;
+  maxPatterns: string;
+  maxDays: string;
+  clipMegabytes: string;
+  metric: DistanceMetric;
+  dimensions: string;
+  saveChanges: string;
+  saveSeconds: string;
+}
+
+export type MemoryCondition =
+  | { value: 'opening' }
+  | { value: 'ready' }
+  | { value: 'failed'; error: EarmarkError };
+
+/** The memory as the other nodes see it. */
+export interface MemoryNode extends Node {
+  readonly condition$: Observable<MemoryCondition>;
+  /** The similarity that the dialog asks for; without one each model's own is used. */
+  readonly threshold: number | undefined;
+  /** Resolves when the memory is open; rejects when it cannot be opened. */
+  storage(): Promise<FeatureStorage>;
+}
+
+/** Another process may let go of the folder, or a disk may be mounted late. */
+const retryMs = 5000;
+const dayMs = 86_400_000;
+
+export default function (RED: NodeAPI): void {
+  const sounds = registerAdminRoutes(RED);
+
+  function Memory(this: MemoryNode, def: MemoryDef): void {
+    RED.nodes.createNode(this, def);
+    const node = this as { -readonly [K in keyof MemoryNode]: MemoryNode[K] };
+    const condition = new BehaviorSubject<MemoryCondition>({ value: 'opening' });
+    node.condition$ = condition;
+    node.threshold = optionalNumber(def.threshold);
+
+    let opened: FeatureStorage | undefined;
+    let release = async () => {};
+    let timer: NodeJS.Timeout | undefined;
+    let closed = false;
+
+    const open = async (): Promise<FeatureStorage> => {
+      const storage = createFeatureStorage(storageOptions(def, RED.settings.userDir ?? process.cwd(), this));
+      try {
+        await storage.initialize();
+      } catch (error) {
+        await storage.close().catch(() => {});
+        throw error;
+      }
+      opened = storage;
+      release = sounds.serve({ id: node.id, name: def.name || def.folder, storage });
+      condition.next({ value: 'ready' });
+      return storage;
+    };
+
+    const attempt = () => {
+      const opening = open();
+      node.storage = () => opening;
+      opening.catch((thrown) => {
+        if (closed) return;
+        const error = codedError(thrown);
+        const before = condition.value;
+        condition.next({ value: 'failed', error });
+        if (before.value !== 'failed' || before.error.code !== error.code) this.error(error);
+        if (error.retryable) timer = setTimeout(attempt, retryMs);
+      });
+      return opening;
+    };
+    const first = attempt().catch(() => {});
+
+    this.on('close', (_removed: boolean, done: () => void) => {
+      closed = true;
+      clearTimeout(timer);
+      node.storage = () =>
+        Promise.reject(new NodeError('NOT_SET_UP', 'The memory was closed by a new deployment.'));
+      first
+        .then(release)
+        .then(() => opened?.close())
+        .catch((error) => this.warn(error))
+        .finally(() => {
+          condition.complete();
+          done();
+        });
+    });
+  }
+  RED.nodes.registerType('earmark-memory', Memory);
+}
+
+function storageOptions(def: MemoryDef, userDir: string, node: Node) {
+  const changes = optionalNumber(def.saveChanges);
+  const seconds = optionalNumber(def.saveSeconds);
+  const threshold = optionalNumber(def.threshold);
+  const dimensions = optionalNumber(def.dimensions);
+  const maxPatterns = optionalNumber(def.maxPatterns);
+  const maxDays = optionalNumber(def.maxDays);
+  const clipMegabytes = optionalNumber(def.clipMegabytes);
+  return {
+    indexPath: path.resolve(userDir, def.folder),
+    root: userDir,
+    distanceMetric: def.metric,
+    saveEvery: {
+      ...(changes !== undefined && { changes }),
+      ...(seconds !== undefined && { milliseconds: Math.round(seconds * 1000) }),
+    },
+    ...(threshold !== undefined && { similarityThreshold: threshold }),
+    ...(dimensions !== undefined && { dimensions }),
+    ...(maxPatterns !== undefined && { maxPatterns }),
+    ...(maxDays !== undefined && { maxAge: Math.round(maxDays * dayMs) }),
+    ...(clipMegabytes !== undefined && { clipBudgetBytes: Math.round(clipMegabytes * 1_000_000) }),
+    onHealthEvent: (event: { message: string }) => node.log(event.message),
+  };
+}

@@ -1,0 +1,113 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { PatternQuery, StoredPattern } from '../../src/pattern.ts';
+import type { FeatureStorage } from '../../src/storage/index.ts';
+import { missing, showMemory } from '../condition-status.ts';
+import { plainObject } from '../feature-message.ts';
+import { type Message, workOnMessages } from '../message-worker.ts';
+import { optionalNumber } from '../number-field.ts';
+import { patternSummary } from '../pattern-message.ts';
+import { StatusLight } from '../status-light.ts';
+import { typedText } from '../typed-value.ts';
+
+interface QueryDef extends NodeDef {
+  memory: string;
+  answer: 'list' | 'each' | 'count';
+  label: string;
+  labelType: string;
+  sourceId: string;
+  sourceIdType: string;
+  kind: string;
+  kindType: string;
+  lastHours: string;
+  sortBy: NonNullable<PatternQuery['sortBy']>;
+  sortDirection: 'asc' | 'desc';
+  limit: string;
+  confidence: string;
+  lowHertz: string;
+  highHertz: string;
+  withFeatures: boolean;
+  withClip: boolean;
+}
+
+const queueLimit = 64;
+const hourMs = 3_600_000;
+
+export default function (RED: NodeAPI): void {
+  function Query(this: Node, def: QueryDef): void {
+    RED.nodes.createNode(this, def);
+    const light = new StatusLight(this);
+    const memory = showMemory(RED, this, def.memory, light);
+
+    const criteria = async (message: Message): Promise<PatternQuery> => {
+      const query: PatternQuery = { sortBy: def.sortBy, sortDirection: def.sortDirection };
+      const label = await typedText(RED, this, def.label, def.labelType, message);
+      const sourceId = await typedText(RED, this, def.sourceId, def.sourceIdType, message);
+      const type = await typedText(RED, this, def.kind, def.kindType, message);
+      const hours = optionalNumber(def.lastHours);
+      const confidence = optionalNumber(def.confidence);
+      const limit = optionalNumber(def.limit);
+      const min = optionalNumber(def.lowHertz);
+      const max = optionalNumber(def.highHertz);
+      if (label !== undefined) query.label = label;
+      if (sourceId !== undefined) query.sourceId = sourceId;
+      if (type !== undefined) query.type = type;
+      if (hours !== undefined) query.createdAt = { min: Date.now() - hours * hourMs };
+      if (confidence !== undefined) query.confidenceThreshold = confidence;
+      if (limit !== undefined) query.limit = limit;
+      if (min !== undefined || max !== undefined) {
+        query.frequencyRange = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
+      }
+      return { ...query, ...(plainObject(message.query) as PatternQuery) };
+    };
+
+    const describe = async (storage: FeatureStorage, stored: StoredPattern) => ({
+      ...patternSummary(stored),
+      metadata: stored.metadata,
+      ...(def.withFeatures && { features: Array.from(stored.pattern.features) }),
+      ...(def.withClip && { clip: await clip(storage, stored.pattern.id) }),
+    });
+
+    const find = async (storage: FeatureStorage, query: PatternQuery & { id?: unknown }) => {
+      if (typeof query.id !== 'string') return storage.queryPatterns(query);
+      const one = await storage.getPatternById(query.id);
+      return one === undefined ? [] : [one];
+    };
+
+    workOnMessages(RED, this, {
+      limit: queueLimit,
+      policy: 'error',
+      light,
+      work: async ({ message, send, signal }) => {
+        if (memory === undefined) throw missing('memory');
+        const storage = await memory.storage();
+        const query = await criteria(message);
+        if (def.answer === 'count') {
+          const { limit: _limit, ...all } = query;
+          send(Object.assign(message, { payload: await storage.countPatterns(all), query }));
+          return;
+        }
+        const found = await find(storage, query);
+        light.say('work', { fill: 'green', shape: 'dot', text: RED._('status.found', { n: found.length }) });
+        if (def.answer === 'list') {
+          const payload = [];
+          for (const stored of found) payload.push(await describe(storage, stored));
+          send(Object.assign(message, { payload, query }));
+          return;
+        }
+        const id = RED.util.generateId();
+        for (const [index, stored] of found.entries()) {
+          signal.throwIfAborted();
+          const payload = await describe(storage, stored);
+          const parts = { id, type: 'array', index, count: found.length, len: 1 };
+          send({ ...RED.util.cloneMessage(message), payload, query, parts });
+        }
+      },
+    });
+  }
+  RED.nodes.registerType('earmark-query', Query);
+}
+
+async function clip(storage: FeatureStorage, id: string): Promise<Buffer | null> {
+  const bytes = await storage.getClip(id);
+  return bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,46 @@
+import { prepareForm, typedField } from '../editor/form.ts';
+import { numberBetween } from '../editor/number-between.ts';
+
+interface Properties {
+  name: string;
+  memory: string;
+  mode: 'label' | 'neighbours';
+  threshold: string;
+  limit: string;
+  label: string;
+  labelType: string;
+}
+
+RED.nodes.registerType<Properties>('earmark-similar', {
+  category: 'sound memory',
+  color: '#a9cbc5',
+  defaults: {
+    name: { value: '' },
+    memory: { value: '', type: 'earmark-memory', required: true },
+    mode: { value: 'label' },
+    threshold: { value: '', validate: numberBetween({ min: -1, max: 1, blank: true }) },
+    limit: { value: '5', validate: numberBetween({ min: 1, max: 1000, whole: true }) },
+    label: { value: '' },
+    labelType: { value: 'str' },
+  },
+  inputs: 1,
+  outputs: 2,
+  icon: 'earmark-similar.svg',
+  paletteLabel: 'similar',
+  label: function () {
+    return this.name || 'similar';
+  },
+  labelStyle: function () {
+    return this.name ? 'node_label_italic' : '';
+  },
+  inputLabels: function () {
+    return this._('port.features');
+  },
+  outputLabels: function (index) {
+    return this._(index === 0 ? 'port.match' : 'port.no-match');
+  },
+  oneditprepare: () => {
+    typedField('label', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
+    prepareForm('node-input');
+  },
+});

@@ -1,0 +1,89 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { NewPatternMetadata } from '../../src/storage/index.ts';
+import { missing, showMemory } from '../condition-status.ts';
+import { messageFeatures, messageVector, plainObject } from '../feature-message.ts';
+import { type Work, workOnMessages } from '../message-worker.ts';
+import { optionalNumber } from '../number-field.ts';
+import { patternSummary } from '../pattern-message.ts';
+import { StatusLight } from '../status-light.ts';
+import { typedText } from '../typed-value.ts';
+
+interface StorePatternDef extends NodeDef {
+  memory: string;
+  label: string;
+  labelType: string;
+  kind: string;
+  tags: string;
+  keepClip: boolean;
+}
+
+/** A memory writes thousands a second; more than this waits only while its disk is stuck. */
+const queueLimit = 256;
+
+export default function (RED: NodeAPI): void {
+  function StorePattern(this: Node, def: StorePatternDef): void {
+    RED.nodes.createNode(this, def);
+    const light = new StatusLight(this);
+    const memory = showMemory(RED, this, def.memory, light);
+    let count = 0;
+
+    const forget = async ({ message, send }: Work, id: string) => {
+      const storage = await memory!.storage();
+      const forgotten = await storage.deletePattern(id);
+      send(Object.assign(message, { payload: { id, forgotten } }));
+    };
+
+    const store = async ({ message, send }: Work) => {
+      const options = plainObject(message.options);
+      const features = messageVector(message);
+      const { encoder, ...described } = messageFeatures(message);
+      const audio = plainObject(message.audio);
+      const label = text(options.label) ?? (await typedText(RED, this, def.label, def.labelType, message));
+      const metadata: NewPatternMetadata = {
+        ...plainObject(options.metadata),
+        sourceId: text(audio.sourceId) ?? text(message.topic) ?? 'message',
+      };
+      if (label !== undefined) metadata.label = label;
+      const tags = words(options.tags ?? def.tags);
+      if (tags.length > 0) metadata.tags = tags;
+      if (encoder !== undefined) metadata.encoder = encoder;
+      if (typeof message.filename === 'string') metadata.filename = message.filename;
+      const keepClip = typeof options.keepClip === 'boolean' ? options.keepClip : def.keepClip;
+      const clip = keepClip && Buffer.isBuffer(audio.clip) ? { clip: audio.clip } : {};
+
+      const storage = await memory!.storage();
+      const pattern = {
+        ...described,
+        type: text(options.kind) ?? def.kind,
+        confidence: optionalNumber(options.confidence) ?? 1,
+        features,
+      };
+      const id = await storage.storePattern(pattern, metadata, clip);
+      const stored = await storage.getPatternById(id);
+      light.say('work', { fill: 'green', shape: 'dot', text: RED._('status.stored', { n: ++count }) });
+      // Undefined where retention has let it go again at once.
+      send(Object.assign(message, { payload: stored ? patternSummary(stored) : { id } }));
+    };
+
+    workOnMessages(RED, this, {
+      limit: queueLimit,
+      policy: 'error',
+      light,
+      work: async (work) => {
+        if (memory === undefined) throw missing('memory');
+        const id = text(work.message.forget);
+        await (id === undefined ? store(work) : forget(work, id));
+      },
+    });
+  }
+  RED.nodes.registerType('earmark-store-pattern', StorePattern);
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+function words(value: unknown): string[] {
+  const list = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [];
+  return [...new Set(list.map((word) => String(word).trim()).filter((word) => word !== ''))];
+}

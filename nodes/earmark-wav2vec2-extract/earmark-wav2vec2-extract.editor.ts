@@ -1,0 +1,52 @@
+import { prepareForm, suggest } from '../editor/form.ts';
+import { numberBetween } from '../editor/number-between.ts';
+
+interface Properties {
+  name: string;
+  bridge: string;
+  cut: 'whole' | 'windows';
+  windowSeconds: string;
+  hopSeconds: string;
+  passSound: boolean;
+  model: string;
+  queueLimit: string;
+  queuePolicy: 'dropOldest' | 'dropNewest' | 'error';
+}
+
+RED.nodes.registerType<Properties>('earmark-wav2vec2-extract', {
+  category: 'sound memory',
+  color: '#a9cbc5',
+  defaults: {
+    name: { value: '' },
+    bridge: { value: '', type: 'earmark-bridge', required: true },
+    cut: { value: 'whole' },
+    windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
+    hopSeconds: { value: '0.5', validate: numberBetween({ min: 0.02, max: 30 }) },
+    passSound: { value: true },
+    model: { value: '' },
+    queueLimit: { value: '32', validate: numberBetween({ min: 1, max: 10000, whole: true }) },
+    queuePolicy: { value: 'dropOldest' },
+  },
+  inputs: 1,
+  outputs: 1,
+  icon: 'earmark-extract.svg',
+  paletteLabel: 'wav2vec2 extract',
+  label: function () {
+    return this.name || 'wav2vec2 extract';
+  },
+  labelStyle: function () {
+    return this.name ? 'node_label_italic' : '';
+  },
+  inputLabels: function () {
+    return this._('port.sound');
+  },
+  outputLabels: function () {
+    return this._('port.features');
+  },
+  oneditprepare: function () {
+    prepareForm('node-input');
+    if (this.bridge) {
+      suggest('node-input-model', `earmark/bridge/${this.bridge}/models`, (answer) => answer as string[]);
+    }
+  },
+});

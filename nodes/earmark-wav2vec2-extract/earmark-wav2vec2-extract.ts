@@ -1,0 +1,153 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { type AudioSource, measureFrequencyRange } from '../../src/audio/index.ts';
+import { BridgeError, type EmbeddedWindow } from '../../src/bridge/index.ts';
+import { missing, showBridge } from '../condition-status.ts';
+import type { BridgeConnection } from '../earmark-bridge/bridge-connection.ts';
+import { type FeatureDescription, plainObject } from '../feature-message.ts';
+import { type Message, type QueuePolicy, type Work, workOnMessages } from '../message-worker.ts';
+import { optionalNumber } from '../number-field.ts';
+import { payloadSource, wavFile } from '../sound-message.ts';
+import { StatusLight } from '../status-light.ts';
+
+interface ExtractDef extends NodeDef {
+  bridge: string;
+  cut: 'whole' | 'windows';
+  windowSeconds: string;
+  hopSeconds: string;
+  passSound: boolean;
+  model: string;
+  queueLimit: string;
+  queuePolicy: QueuePolicy;
+}
+
+interface ExtractOptions {
+  model?: string;
+  window: number | 'whole';
+  hop?: number;
+}
+
+/** What says that the bridge is gone for now, and not that this sound cannot be embedded. */
+const awayCodes: ReadonlySet<string> = new Set([
+  'UNREACHABLE',
+  'CIRCUIT_OPEN',
+  'TIMEOUT',
+  'DRAINING',
+  'OVERLOADED',
+]);
+/** A sound that brings the server down each time must not hold up those behind it for ever. */
+const mostAttempts = 5;
+
+export default function (RED: NodeAPI): void {
+  function Extract(this: Node, def: ExtractDef): void {
+    RED.nodes.createNode(this, def);
+    const light = new StatusLight(this);
+    const bridge = showBridge(RED, this, def.bridge, light);
+
+    const work = async ({ message, send, signal }: Work) => {
+      if (bridge === undefined) throw missing('bridge');
+      const options = extractOptions(def, message);
+      const audio = plainObject(message.audio);
+      const sourceId = typeof audio.sourceId === 'string' ? audio.sourceId : 'message';
+      const { samples, sampleRate } = await gather(payloadSource(message, { sourceId }), signal);
+      const windows = await embed(bridge.connection, samples, sampleRate, options, signal);
+      const threshold = await bridge.connection.defaultThreshold(options.model);
+      const id = RED.util.generateId();
+      for (const [index, window] of windows.entries()) {
+        const part = samples.subarray(window.firstSample, window.firstSample + window.sampleCount);
+        const whole = options.window === 'whole';
+        const description: FeatureDescription = {
+          model: window.model.name,
+          revision: window.model.revision,
+          dimensions: window.features.length,
+          ...(whole ? soundTimes(audio, samples.length / sampleRate) : windowTimes(audio, window)),
+          frequencyRange: (whole && band(audio.frequencyRange)) || measureFrequencyRange(part, sampleRate),
+          ...(threshold !== undefined && { threshold }),
+        };
+        const out: object = whole ? message : RED.util.cloneMessage({ ...message, payload: undefined });
+        Object.assign(out, { payload: Array.from(window.features), features: description });
+        if (!whole)
+          Object.assign(out, { parts: { id, type: 'array', index, count: windows.length, len: 1 } });
+        if (def.passSound)
+          Object.assign(out, { audio: { ...audio, sourceId, clip: wavFile(part, sampleRate) } });
+        send(out);
+      }
+    };
+
+    workOnMessages(RED, this, {
+      limit: optionalNumber(def.queueLimit) ?? 32,
+      policy: def.queuePolicy,
+      light,
+      work,
+    });
+  }
+  RED.nodes.registerType('earmark-wav2vec2-extract', Extract);
+}
+
+function extractOptions(def: ExtractDef, message: Message): ExtractOptions {
+  const options = { ...def, ...plainObject(message.options) } as ExtractDef;
+  const model = typeof options.model === 'string' && options.model !== '' ? { model: options.model } : {};
+  if (options.cut !== 'windows') return { ...model, window: 'whole' };
+  const window = optionalNumber(options.windowSeconds) ?? 1;
+  return { ...model, window, hop: Math.min(window, optionalNumber(options.hopSeconds) ?? window) };
+}
+
+/** All samples of a source that is in memory already, at the encoder's rate. */
+async function gather(source: AudioSource, signal: AbortSignal) {
+  const chunks: Float32Array[] = [];
+  let length = 0;
+  for await (const { samples } of source.chunks(signal)) {
+    chunks.push(samples);
+    length += samples.length;
+  }
+  const samples = new Float32Array(length);
+  let filled = 0;
+  for (const chunk of chunks) {
+    samples.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return { samples, sampleRate: source.info.sampleRate };
+}
+
+/** Waits for a bridge that is away, as long as it takes, and asks again when it is back. */
+async function embed(
+  connection: BridgeConnection,
+  samples: Float32Array,
+  sampleRate: number,
+  options: ExtractOptions,
+  signal: AbortSignal,
+): Promise<EmbeddedWindow[]> {
+  for (let attempt = 1; ; attempt++) {
+    const service = await connection.ready(signal);
+    try {
+      const model = options.model ?? connection.model;
+      return await service.processAudio(samples, {
+        ...options,
+        ...(model !== undefined && { model }),
+        sampleRate,
+        signal,
+      });
+    } catch (error) {
+      const away = error instanceof BridgeError && awayCodes.has(error.code);
+      if (!away || attempt === mostAttempts) throw error;
+      connection.suspect();
+    }
+  }
+}
+
+function soundTimes(audio: Record<string, unknown>, seconds: number) {
+  const startTime = optionalNumber(audio.startTime) ?? 0;
+  return { startTime, endTime: optionalNumber(audio.endTime) ?? startTime + seconds };
+}
+
+function windowTimes(
+  audio: Record<string, unknown>,
+  { firstSample, sampleCount, sampleRate }: EmbeddedWindow,
+) {
+  const startTime = (optionalNumber(audio.payloadStart) ?? 0) + firstSample / sampleRate;
+  return { startTime, endTime: startTime + sampleCount / sampleRate };
+}
+
+function band(value: unknown): FeatureDescription['frequencyRange'] | undefined {
+  const { low, high } = plainObject(value);
+  return typeof low === 'number' && typeof high === 'number' ? { low, high } : undefined;
+}

@@ -1,0 +1,6 @@
+/** A number from a dialog's field or a message; empty and what is no number count as not given. */
+export function optionalNumber(value: unknown): number | undefined {
+  if (value === '' || value === null || value === undefined || typeof value === 'boolean') return undefined;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : undefined;
+}
