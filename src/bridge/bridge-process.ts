@@ -273,7 +273,7 @@ export class BridgeProcess {
 
   #died(how: string): BridgeError {
     const portTaken =
-      /address (is )?already in use|EADDRINUSE|only one usage of each socket address|port \d+ is (taken|in use)/i;
+      /address (is )?already in use|EADDRINUSE|only one usage of each socket address|port \d+ on \S+ is taken/i;
     if (portTaken.test(this.#log.excerpt(20))) {
       if (this.#options.port !== 0) {
         return this.#failure(

@@ -94,7 +94,7 @@ export function parseServerMessage(text: string): ServerMessage {
       return { type: 'credit', stream: u32(message, 'stream'), bytes: whole(message, 'bytes', 1) };
     case 'finalized':
     case 'closed':
-      return { type: message.type, stream: u32(message, 'stream'), nextSeq: u32(message, 'nextSeq') };
+      return { type: message.type, stream: u32(message, 'stream'), nextSeq: nextSeq(message) };
     case 'pong':
       return {
         type: 'pong',
@@ -127,11 +127,9 @@ export function parseWireError(value: unknown): BridgeError {
 
 function parseReady(message: Fields): ReadyMessage {
   const { version, server, models } = message;
-  if (version !== protocolVersion)
-    throw new BridgeError(
-      'VERSION',
-      `The server speaks version ${version} of the protocol, this client version ${protocolVersion}. Update the older of the two.`,
-    );
+  if (version !== protocolVersion) {
+    throw badMessage(`it speaks version ${JSON.stringify(version)}, this client version ${protocolVersion}`);
+  }
   if (typeof server !== 'string') throw badMessage('server must be a text');
   if (!Array.isArray(models)) throw badMessage('models must be a list');
   const limits = fields(message.limits, 'limits');
@@ -177,6 +175,13 @@ function u32(message: Fields, name: string): number {
     throw badMessage(`${name} must be a whole number of 0 to 4294967295`);
   }
   return value as number;
+}
+
+/** One more than the largest number of a window. */
+function nextSeq(message: Fields): number {
+  const value = whole(message, 'nextSeq', 0);
+  if (value > 2 ** 32) throw badMessage('nextSeq must be at most 4294967296');
+  return value;
 }
 
 function whole(message: Fields, name: string, least: number): number {

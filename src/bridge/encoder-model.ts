@@ -78,7 +78,7 @@ export function parseModelStatus(value: unknown): ModelStatus {
 }
 
 function parseCalibration(value: unknown): ModelCalibration | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (value === null) return undefined;
   const { defaultThreshold, points } = record(value, 'model.calibration');
   if (typeof defaultThreshold !== 'number' || !Array.isArray(points)) {
     throw notAModel('calibration needs defaultThreshold and points');

@@ -11,7 +11,7 @@ const gapFlag = 1;
 /** How samples travel: 16-bit halves the bytes; 32-bit floats keep what lies beyond 16 bits. */
 export type PcmEncoding = keyof typeof encodings;
 
-interface FrameHeader {
+export interface FeaturesFrame {
   /** 0 to 2^32-1. */
   stream: number;
   /** 0 to 2^32-1. */
@@ -19,15 +19,6 @@ interface FrameHeader {
   gap: boolean;
   /** 0 to 2^53-1. */
   firstSample: number;
-}
-
-export interface WindowFrame extends FrameHeader {
-  kind: 'window';
-  samples: Int16Array | Float32Array;
-}
-
-export interface FeaturesFrame extends FrameHeader {
-  kind: 'features';
   features: Float32Array;
 }
 
@@ -81,38 +72,33 @@ export function addressFrame(frame: Buffer, address: { stream: number; seq: numb
 }
 
 /**
- * Reads one whole frame. The payload is copied: a socket's buffers are reused and may be unaligned.
+ * Reads one whole features frame. The payload is copied: a socket's buffers are reused and may be unaligned.
  * @throws BridgeError `BAD_FRAME` saying what is wrong with it.
  */
-export function decodeFrame(bytes: Uint8Array): WindowFrame | FeaturesFrame {
+export function decodeFeaturesFrame(bytes: Uint8Array): FeaturesFrame {
   if (bytes.length < frameHeaderBytes) throw badFrame(`it has ${bytes.length} bytes, fewer than its header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [version, kind, dtype, flags] = bytes;
   const count = view.getUint32(12, true);
   const firstSample = view.getFloat64(16, true);
   if (version !== protocolVersion) throw badFrame(`its version is ${version}, not ${protocolVersion}`);
-  if (dtype !== encodings.s16le && dtype !== encodings.f32le) throw badFrame(`its dtype ${dtype} is unknown`);
+  if (kind !== kinds.features) throw badFrame(`its kind is ${kind}, not ${kinds.features} (features)`);
+  if (dtype !== encodings.f32le) throw badFrame(`its dtype is ${dtype}, not ${encodings.f32le} (f32le)`);
   if (flags! & ~gapFlag) throw badFrame(`its flags ${flags} are unknown`);
-  const sampleBytes = dtype === encodings.s16le ? 2 : 4;
-  if (bytes.length !== frameHeaderBytes + count * sampleBytes) {
+  if (count === 0 || bytes.length !== featuresFrameBytes(count)) {
     throw badFrame(`it announces ${count} numbers but carries ${bytes.length - frameHeaderBytes} bytes`);
   }
   if (!Number.isSafeInteger(firstSample) || firstSample < 0)
     throw badFrame(`its firstSample is ${firstSample}`);
-  const header = {
+  const features = new Float32Array(Uint8Array.prototype.slice.call(bytes, frameHeaderBytes).buffer);
+  if (!features.every(Number.isFinite)) throw badFrame('it holds numbers that are not finite');
+  return {
     stream: view.getUint32(4, true),
     seq: view.getUint32(8, true),
     gap: (flags! & gapFlag) !== 0,
     firstSample,
+    features,
   };
-  const payload = Uint8Array.prototype.slice.call(bytes, frameHeaderBytes).buffer;
-  if (kind === kinds.window) {
-    const samples = dtype === encodings.s16le ? new Int16Array(payload) : new Float32Array(payload);
-    return { kind: 'window', ...header, samples };
-  }
-  if (kind !== kinds.features) throw badFrame(`its kind ${kind} is unknown`);
-  if (dtype !== encodings.f32le) throw badFrame('features must be 32-bit floats');
-  return { kind: 'features', ...header, features: new Float32Array(payload) };
 }
 
 /**
@@ -126,9 +112,7 @@ export function decodeFeaturesFrames(bytes: Uint8Array): FeaturesFrame[] {
     const count = new DataView(bytes.buffer, bytes.byteOffset + offset).getUint32(12, true);
     const end = offset + featuresFrameBytes(count);
     if (end > bytes.length) throw badFrame('the last one is cut off');
-    const frame = decodeFrame(bytes.subarray(offset, end));
-    if (frame.kind !== 'features') throw badFrame('a window came where features belong');
-    frames.push(frame);
+    frames.push(decodeFeaturesFrame(bytes.subarray(offset, end)));
     offset = end;
   }
   return frames;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BridgeError } from './bridge-error.ts';
@@ -30,7 +30,8 @@ export interface PythonEnvironment {
 
 const oldestPython = [3, 10] as const;
 const installTimeoutMs = 30 * 60_000;
-const stampName = 'earmark-requirements.sha256';
+/** Which requirement files were installed, by their hash: `npm start` and `npm test` share an environment. */
+const stampName = 'earmark-requirements.json';
 
 /**
  * Makes a virtual environment and installs the requirements into it, or finds in milliseconds that this was done before.
@@ -40,71 +41,88 @@ const stampName = 'earmark-requirements.sha256';
 export async function ensurePythonEnvironment(options: PythonEnvironmentOptions): Promise<PythonEnvironment> {
   const directory = path.resolve(options.directory);
   const python = interpreterIn(directory);
-  const stamp = await stampOf(options.requirements);
-  if (await isComplete(directory, python, stamp)) return { python, installed: false };
+  const stamp = await stampOf(directory, options.requirements);
+  if (await isInstalled(directory, python, stamp)) return { python, installed: false };
   return withDeadline(
     installTimeoutMs,
     options.signal,
     'Installing the Python environment',
     async (signal) => {
-      const progress = options.onProgress ?? (() => {});
+      const onProgress = options.onProgress ?? (() => {});
+      const onWait = () =>
+        onProgress('Another process is installing the Python environment; waiting for it …');
       await mkdir(path.dirname(directory), { recursive: true });
-      return withLockFile(
-        `${directory}.lock`,
-        { signal, onWait: () => progress('Another process installs it; waiting …') },
-        async () => {
-          if (await isComplete(directory, python, stamp)) return { python, installed: false };
-          await install({ ...options, directory, signal, onProgress: progress }, python);
-          // Written last and in one step: an installation that was cut off is begun again.
-          const temporary = path.join(directory, `${stampName}.tmp`);
-          await writeFile(temporary, stamp);
-          await rename(temporary, path.join(directory, stampName));
-          progress('The Python environment is ready.');
-          return { python, installed: true };
-        },
-      );
+      return withLockFile(`${directory}.lock`, { signal, onWait }, async () => {
+        if (await isInstalled(directory, python, stamp)) return { python, installed: false };
+        await install({ ...options, directory, signal, onProgress }, python);
+        // Written last and in one step: an installation that was cut off is begun again.
+        const temporary = path.join(directory, `${stampName}.tmp`);
+        await writeFile(temporary, JSON.stringify({ ...(await readStamp(directory)), ...stamp }));
+        await rename(temporary, path.join(directory, stampName));
+        onProgress('The Python environment is ready.');
+        return { python, installed: true };
+      });
     },
   );
 }
 
-async function isComplete(directory: string, python: string, stamp: string): Promise<boolean> {
+/** Hashes by the file's place beside the environment. */
+type Stamp = Record<string, string>;
+
+async function isInstalled(directory: string, python: string, wanted: Stamp): Promise<boolean> {
+  const exists = await access(python).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) return false;
+  const stamp = await readStamp(directory);
+  return Object.entries(wanted).every(([file, hash]) => stamp[file] === hash);
+}
+
+async function readStamp(directory: string): Promise<Stamp> {
   try {
-    await access(python);
-    return (await readFile(path.join(directory, stampName), 'utf8')) === stamp;
+    return JSON.parse(await readFile(path.join(directory, stampName), 'utf8')) as Stamp;
   } catch {
-    return false;
+    return {}; // None yet, or one that cannot be trusted.
   }
 }
 
-/** Changes whenever a requirement file does, or one that it names. */
-async function stampOf(requirements: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  const add = async (file: string, depth: number): Promise<void> => {
-    let text: string;
-    try {
-      text = await readFile(file, 'utf8');
-    } catch (cause) {
-      throw failure(`The requirements file ${file} cannot be read. Is the package complete?`, cause);
-    }
-    hash.update(`${text}\0`);
-    if (depth > 8) throw failure(`${file} is named by requirement files in a circle.`);
-    for (const [, named] of text.matchAll(/^\s*(?:-r|--requirement|-c|--constraint)[ =]+(\S+)/gm)) {
-      await add(path.resolve(path.dirname(file), named!), depth + 1);
-    }
-  };
-  for (const file of requirements) await add(path.resolve(file), 0);
-  return hash.digest('hex');
+async function stampOf(directory: string, requirements: readonly string[]): Promise<Stamp> {
+  const stamp: Stamp = {};
+  for (const file of requirements) {
+    const hash = createHash('sha256');
+    await addRequirements(hash, path.resolve(file), 0);
+    stamp[path.relative(directory, path.resolve(file))] = hash.digest('hex');
+  }
+  return stamp;
+}
+
+/** A requirement file and those that it names. */
+async function addRequirements(hash: Hash, file: string, depth: number): Promise<void> {
+  if (depth > 8) throw failure(`${file} is named by requirement files in a circle.`);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw failure(`The requirements file ${file} cannot be read. Is the package complete?`, cause);
+  }
+  hash.update(`${text}\0`);
+  for (const [, named] of text.matchAll(/^\s*(?:-r|--requirement|-c|--constraint)[ =]+(\S+)/gm)) {
+    await addRequirements(hash, path.resolve(path.dirname(file), named!), depth + 1);
+  }
 }
 
 type Installation = PythonEnvironmentOptions & { signal: AbortSignal; onProgress: (message: string) => void };
 
 async function install(installation: Installation, python: string): Promise<void> {
   const { directory, requirements, signal, onProgress } = installation;
-  const base = await findPython(installation);
-  await checkDirectory(directory);
-  onProgress(`Making a Python ${base.version} environment in ${directory} …`);
-  const made = await runChild(base.command, [...base.args, '-m', 'venv', '--clear', directory], { signal });
-  if (made.code !== 0) throw venvFailure(base.version, made.output.excerpt(15));
+  if (!(await hasPip(python, signal))) {
+    const base = await findPython(installation);
+    await checkDirectory(directory);
+    onProgress(`Making a Python ${base.version} environment in ${directory} …`);
+    const made = await runChild(base.command, [...base.args, '-m', 'venv', '--clear', directory], { signal });
+    if (made.code !== 0) throw venvFailure(base.version, made.output.excerpt(15));
+  }
   onProgress('Installing the Python packages; the first time this takes a minute or two …');
   const args = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
   for (const file of requirements) args.push('-r', path.resolve(file));
@@ -121,6 +139,12 @@ async function install(installation: Installation, python: string): Promise<void
       `pip could not install the Python packages. Check the network (and HTTPS_PROXY), then start again. pip said:\n${installed.output.excerpt(15)}`,
     );
   }
+}
+
+/** False where there is no environment, or half of one. */
+async function hasPip(python: string, signal: AbortSignal): Promise<boolean> {
+  const asked = await runChild(python, ['-m', 'pip', '--version'], { signal });
+  return asked.code === 0;
 }
 
 interface BasePython {

@@ -8,7 +8,7 @@ import {
   subprotocol,
 } from './control-messages.ts';
 import type { EncoderModel } from './encoder-model.ts';
-import { decodeFrame, type FeaturesFrame } from './frames.ts';
+import { decodeFeaturesFrame, type FeaturesFrame } from './frames.ts';
 import { errorOfStatus, unreachable } from './http-exchange.ts';
 
 /** What a stream is told by the connection that carries it. */
@@ -182,8 +182,7 @@ export class StreamSocket {
   }
 
   #receiveFrame(data: Buffer): void {
-    const frame = decodeFrame(data);
-    if (frame.kind !== 'features') throw badResponse('it sent a window');
+    const frame = decodeFeaturesFrame(data);
     if (this.#leaving.has(frame.stream)) return;
     this.#stream(frame.stream).answered(frame);
   }

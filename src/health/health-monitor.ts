@@ -53,6 +53,7 @@ export interface HealthSnapshot {
 
 /** Names beyond this many are counted together under `other`, so that no label can fill the memory. */
 const maximumNames = 256;
+const eventLoopTickMs = 20;
 
 /**
  * Counts what the parts of Earmark do and keeps their states, for the health node, `metrics()` and logs.
@@ -65,7 +66,7 @@ export class HealthMonitor {
   readonly #events = new Map<string, number>();
   readonly #states = new Map<string, string>();
   readonly #components = new Map<string, () => ComponentReadings>();
-  readonly #eventLoop = monitorEventLoopDelay({ resolution: 20 });
+  readonly #eventLoop = monitorEventLoopDelay({ resolution: eventLoopTickMs });
 
   constructor() {
     this.#eventLoop.enable();
@@ -130,7 +131,7 @@ export class HealthMonitor {
         rssBytes: memory.rss,
         heapUsedBytes: memory.heapUsed,
         externalBytes: memory.external,
-        eventLoopDelay: summarizeNanoseconds(this.#eventLoop),
+        eventLoopDelay: summarizeLateness(this.#eventLoop),
       },
     };
   }
@@ -197,15 +198,16 @@ function mapValues<In, Out>(map: ReadonlyMap<string, In>, convert: (value: In) =
   return Object.fromEntries([...map].map(([key, value]) => [key, convert(value)]));
 }
 
-function summarizeNanoseconds(delay: ReturnType<typeof monitorEventLoopDelay>): LatencySummary {
+/** Node records how long each tick took; how late it was is what exceeds the tick itself. */
+function summarizeLateness(delay: ReturnType<typeof monitorEventLoopDelay>): LatencySummary {
   if (delay.count === 0) return { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 };
-  const milliseconds = (nanoseconds: number) => nanoseconds / 1e6;
+  const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - eventLoopTickMs);
   return {
     count: delay.count,
-    mean: milliseconds(delay.mean),
-    p50: milliseconds(delay.percentile(50)),
-    p95: milliseconds(delay.percentile(95)),
-    p99: milliseconds(delay.percentile(99)),
-    max: milliseconds(delay.max),
+    mean: late(delay.mean),
+    p50: late(delay.percentile(50)),
+    p95: late(delay.percentile(95)),
+    p99: late(delay.percentile(99)),
+    max: late(delay.max),
   };
 }
