@@ -155,7 +155,11 @@ def router(bridge: Bridge) -> APIRouter:
             cuts = _cut(samples, rate, encoder.model, options)
             vectors = await _embed(bridge, request, encoder, samples, cuts)
             if "application/octet-stream" in request.headers.get("accept", ""):
-                return StreamingResponse(_frames(cuts, vectors), media_type="application/octet-stream")
+                return StreamingResponse(
+                    _frames(cuts, vectors),
+                    media_type="application/octet-stream",
+                    headers={"Earmark-Model": _model_header(encoder.model, cuts)},
+                )
             return StreamingResponse(_json(encoder.model, cuts, vectors), media_type="application/json")
 
     return routes
@@ -228,6 +232,11 @@ def _part(samples: Samples, start: int, count: int) -> Samples:
 def _frames(cuts: list[tuple[int, int]], vectors: list[Vector]) -> Iterator[bytes]:
     for seq, ((start, _), vector) in enumerate(zip(cuts, vectors, strict=True)):
         yield write_features(stream=0, seq=seq, first_sample=start, gap=False, features=vector)
+
+
+def _model_header(model: Model, cuts: list[tuple[int, int]]) -> str:
+    """What the frames cannot say: which model made them and how long each window is."""
+    return json.dumps({"name": model.name, "revision": model.revision, "sampleCount": cuts[0][1]})
 
 
 def _json(model: Model, cuts: list[tuple[int, int]], vectors: list[Vector]) -> Iterator[str]:
