@@ -6,10 +6,11 @@ import { ensurePythonEnvironment } from '../dist/src/bridge/index.js';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Resolves to the path of the environment's Python. `requirements` are file names in `python-bridge/`. */
-export function projectPython(requirements) {
-  return ensurePythonEnvironment({
+export async function projectPython(requirements) {
+  const { python } = await ensurePythonEnvironment({
     directory: path.join(root, '.venv'),
     requirements: requirements.map((name) => path.join(root, 'python-bridge', name)),
     onProgress: (line) => console.log(line),
   });
+  return python;
 }
