@@ -47,6 +47,7 @@ const vitest = path.join(reports, 'vitest.json');
 const pytest = path.join(reports, 'pytest.xml');
 
 step('Lint and format (Biome)', bin('biome'), ['check', '--error-on-warnings', '.']);
+step('Types of tests and benchmarks (tsc)', bin('tsc'), ['-p', 'tsconfig.test.json']);
 step('Lint (ruff)', python, ['-m', 'ruff', 'check', '.'], bridge);
 step('Types (mypy)', python, ['-m', 'mypy'], bridge);
 step('Python tests (pytest)', python, ['-m', 'pytest', '-q', `--junitxml=${pytest}`], bridge);
