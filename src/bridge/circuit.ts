@@ -31,7 +31,7 @@ const failuresOfTheServer: ReadonlySet<BridgeErrorCode> = new Set([
 const failuresUntilOpen = 5;
 /** How long it stays open at first and at most; it doubles each time that the trial call fails. */
 const firstWaitMs = 1000;
-const longestWaitMs = 15_000;
+const longestWaitMs = 5000;
 
 /**
  * Holds calls back from a server that keeps failing, so that neither side wastes its time. One for each URL and model:

@@ -275,14 +275,14 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   }
 
   #accept(window: AudioWindow): void {
-    if (this.#isFull()) this.#dropOldest();
-    const gap = window.gap || this.#gapBeforeNext;
-    this.#gapBeforeNext = false;
-    if (this.#isFull()) {
+    if (this.#options.overflow === 'dropOldest' && this.#isFull() && !this.#dropOldest()) {
+      // All that is kept is at the server already, so this one is what gives way.
       this.#gapBeforeNext = true;
       this.#host.onDrop();
       return;
     }
+    const gap = window.gap || this.#gapBeforeNext;
+    this.#gapBeforeNext = false;
     const content = this.#encode(window);
     const { seq, firstSample, sampleRate } = window;
     const reference = { seq, firstSample, sampleCount: window.samples.length, gap };
@@ -319,17 +319,17 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     }
   }
 
-  /** Makes room by dropping the oldest window that the server does not have, if there is one. */
-  #dropOldest(): void {
-    const index = this.#unsent;
-    const oldest = this.#kept[index];
-    if (!oldest) return;
-    this.#kept.splice(index, 1);
+  /** Drops the oldest window that the server does not have; false when there is none. */
+  #dropOldest(): boolean {
+    const oldest = this.#kept[this.#unsent];
+    if (!oldest) return false;
+    this.#kept.splice(this.#unsent, 1);
     if (oldest.content instanceof Buffer) this.#keptBytes -= oldest.content.length;
-    const next = this.#kept[index];
+    const next = this.#kept[this.#unsent];
     if (next) next.reference.gap = true;
     else this.#gapBeforeNext = true;
     this.#host.onDrop();
+    return true;
   }
 
   // --- The connection's side ---

@@ -68,7 +68,7 @@ export function featuresFrame(answer: {
   frame.writeUInt32LE(seq, 8);
   frame.writeUInt32LE(values.length, 12);
   frame.writeDoubleLE(firstSample, 16);
-  values.forEach((value, i) => frame.writeFloatLE(value, 24 + 4 * i));
+  for (const [i, value] of values.entries()) frame.writeFloatLE(value, 24 + 4 * i);
   return frame;
 }
 
