@@ -84,6 +84,8 @@ function buildLocale(type, language) {
 async function buildNode(type) {
   const folder = path.join(root, 'nodes', type);
   const target = path.join(fresh, 'nodes', type);
+  // A sidebar has no code on the server, so the compiler made no folder for it.
+  mkdirSync(target, { recursive: true });
   writeFileSync(path.join(target, `${type}.html`), await editorPage(type, folder));
   for (const language of readdirSync(path.join(folder, 'locales'))) buildLocale(type, language);
   const icons = path.join(folder, 'icons');

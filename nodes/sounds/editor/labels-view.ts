@@ -1,0 +1,98 @@
+import { searchWord } from '../../../src/sounds/search-text.ts';
+import { button, element } from './dom.ts';
+import { labelColour } from './label-colour.ts';
+import { labelField } from './label-field.ts';
+import { countText, type SidebarContext, type SidebarView, timeText } from './sidebar-context.ts';
+import type { LabelSummary } from './sounds-api.ts';
+
+/** The labels in use: show, rename, merge. */
+export class LabelsView implements SidebarView {
+  readonly element = element('div', { class: 'earmark-view' });
+  readonly #context: SidebarContext;
+  readonly #list = element('ul', { class: 'earmark-scroll earmark-labels' });
+  readonly #empty = element('div', { class: 'earmark-empty', hidden: true });
+
+  constructor(context: SidebarContext) {
+    this.#context = context;
+    this.element.append(this.#empty, this.#list);
+  }
+
+  async refresh(): Promise<void> {
+    const { labels, text } = this.#context;
+    // Somebody is typing a new name.
+    if (this.#list.querySelector('input')) return;
+    this.#empty.hidden = labels.length > 0;
+    this.#list.hidden = labels.length === 0;
+    this.#empty.replaceChildren(
+      element('p', {}, text('empty.no-labels')),
+      element('p', {}, text('empty.no-labels-help')),
+    );
+    this.#list.replaceChildren(...labels.map((label, i) => this.#row(label, i)));
+  }
+
+  #row({ label, number, sounds, lastHeard }: LabelSummary, place: number): HTMLElement {
+    const { text, canWrite, search } = this.#context;
+    const row = element('li', {});
+    const show = element(
+      'button',
+      { type: 'button', class: 'earmark-label-button', title: text('labels.show') },
+      element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }),
+      label,
+    );
+    show.addEventListener('click', () => search(searchWord('label', label)));
+    const facts = [countText(text, sounds), text('labels.last', { time: timeText(lastHeard) })];
+    if (canWrite && place < 9) facts.push(text('labels.key', { key: place + 1 }));
+    row.append(
+      element(
+        'div',
+        { class: 'earmark-label-words' },
+        show,
+        element('div', { class: 'earmark-sound-facts' }, facts.join(' · ')),
+      ),
+    );
+    if (canWrite) {
+      row.append(
+        button({ icon: 'pencil', title: text('labels.rename', { label }) }, () => this.#rename(row, label)),
+      );
+    }
+    return row;
+  }
+
+  #rename(row: HTMLElement, label: string): void {
+    const { text } = this.#context;
+    const field = labelField(this.#context, {
+      value: label,
+      name: text('labels.new-name', { label }),
+      done: (to) => {
+        if (to === '' || to === label) return void this.#close();
+        const known = this.#context.labels.find((other) => other.label === to);
+        if (known) this.#confirmMerge(row, label, to);
+        else this.#close(this.#context.rename(label, to));
+      },
+      cancel: () => this.#close(),
+    });
+    row.replaceChildren(field);
+    const input = field.querySelector('input');
+    input?.focus();
+    input?.select();
+  }
+
+  #confirmMerge(row: HTMLElement, from: string, to: string): void {
+    const { text } = this.#context;
+    const merge = button({ icon: 'compress', text: text('labels.merge') }, () =>
+      this.#close(this.#context.rename(from, to)),
+    );
+    row.replaceChildren(
+      element('div', { class: 'earmark-label-words' }, text('labels.merge-question', { from, to })),
+      merge,
+      button({ icon: 'times', title: text('labels.cancel') }, () => this.#close()),
+    );
+    merge.focus();
+  }
+
+  #close(after: Promise<void> = Promise.resolve()): void {
+    // The field that is left must not stop the list from being drawn.
+    this.#list.replaceChildren();
+    void after.then(() => this.refresh());
+  }
+}

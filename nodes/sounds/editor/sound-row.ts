@@ -1,0 +1,177 @@
+import type { SoundDetails, SoundSummary } from '../../../src/sounds/sound-summary.ts';
+import { button, element, icon } from './dom.ts';
+import { labelColour } from './label-colour.ts';
+import { labelField } from './label-field.ts';
+import { drawPicture } from './picture.ts';
+import { loudnessText, percentText, type SidebarContext, sourceText, timeText } from './sidebar-context.ts';
+
+/** From this similarity on, the best match is offered as a label. */
+const offeredSimilarity = 0.6;
+
+/** One sound as the list, the map and the suggestions show it. */
+export class SoundRow {
+  readonly element: HTMLElement;
+  readonly checkbox: HTMLInputElement | undefined;
+  sound: SoundSummary;
+  #details: SoundDetails | undefined;
+  readonly #context: SidebarContext;
+  readonly #play: HTMLButtonElement;
+  readonly #picture = element('canvas', { class: 'earmark-picture', 'aria-hidden': 'true' });
+  readonly #label = element('div', { class: 'earmark-sound-label' });
+  readonly #facts = element('div', { class: 'earmark-sound-facts' });
+  readonly #match = element('div', { class: 'earmark-sound-match' });
+
+  /** A row of a grid is chosen with its checkbox; a row elsewhere stands by itself. */
+  constructor(context: SidebarContext, sound: SoundSummary, place: 'grid' | 'alone') {
+    this.#context = context;
+    this.sound = sound;
+    const { text } = context;
+    this.#play = button({ icon: 'play', title: text('sound.play'), class: 'earmark-play' }, () => {
+      context.play(this.sound.id);
+    });
+    const inGrid = place === 'grid';
+    const cell = (name: string, ...children: Node[]) =>
+      element('div', { class: name, role: inGrid ? 'gridcell' : undefined }, ...children);
+    this.element = element(
+      'div',
+      { class: 'earmark-sound', role: inGrid ? 'row' : 'group', tabindex: inGrid ? -1 : undefined },
+      cell('earmark-sound-listen', this.#play, this.#picture),
+      cell('earmark-sound-words', this.#label, this.#facts, this.#match),
+    );
+    if (inGrid && context.canWrite) {
+      this.checkbox = element('input', { type: 'checkbox', tabindex: -1, title: text('sound.select') });
+      this.element.append(cell('earmark-sound-select', this.checkbox));
+    }
+    if (inGrid) for (const control of this.element.querySelectorAll('button')) control.tabIndex = -1;
+    this.update(sound);
+  }
+
+  update(sound: SoundSummary): void {
+    this.sound = sound;
+    const { text } = this.#context;
+    this.#drawLabel();
+    const seconds = text('sound.seconds', { n: (sound.endTime - sound.startTime).toFixed(1) });
+    const facts = [timeText(sound.createdAt), sourceText(sound.sourceId), seconds];
+    if (this.#details?.loudness !== undefined) facts.push(loudnessText(this.#details.loudness));
+    if (sound.tags?.length) facts.push(sound.tags.map((tag) => `#${tag}`).join(' '));
+    this.#facts.textContent = facts.join(' · ');
+    this.#facts.title = [
+      sound.sourceId,
+      new Date(sound.createdAt).toLocaleString(),
+      text('sound.band', { low: Math.round(sound.low), high: Math.round(sound.high) }),
+    ].join('\n');
+    this.#drawMatch();
+    this.element.setAttribute('aria-label', this.name);
+  }
+
+  setDetails(details: SoundDetails): void {
+    this.#details = details;
+    drawPicture(this.#picture, details.picture);
+    this.#play.disabled = !details.playable;
+    this.#play.title = this.#context.text(details.playable ? 'sound.play' : 'sound.no-clip');
+    this.#play.setAttribute('aria-label', this.#play.title);
+    this.update(this.sound);
+  }
+
+  get hasDetails(): boolean {
+    return this.#details !== undefined;
+  }
+
+  setPlaying(playing: boolean): void {
+    this.element.classList.toggle('earmark-playing', playing);
+    this.#play.replaceChildren(icon(playing ? 'stop' : 'play'));
+  }
+
+  /** What a screen reader calls the sound. */
+  get name(): string {
+    const { label, createdAt } = this.sound;
+    return `${label ?? this.#context.text('sound.unlabelled')}, ${timeText(createdAt)}`;
+  }
+
+  /** The label that one key or click gives: that of the best match, for a sound that has none. */
+  get offered(): string | undefined {
+    const match = this.#details?.match;
+    if (this.sound.label !== undefined || !match || match.similarity < offeredSimilarity) return undefined;
+    return match.label;
+  }
+
+  setLabel(label: string): void {
+    void this.#context.label({ ids: [this.sound.id] }, label);
+  }
+
+  editLabel(): void {
+    if (!this.#context.canWrite) return;
+    const { text } = this.#context;
+    const close = () => {
+      const hadFocus = this.#label.contains(document.activeElement);
+      this.#drawLabel();
+      if (hadFocus) this.element.focus();
+    };
+    const field = labelField(this.#context, {
+      value: this.sound.label ?? '',
+      name: text('label.of', { sound: this.name }),
+      done: (label) => {
+        close();
+        if (label !== (this.sound.label ?? '')) this.setLabel(label);
+      },
+      cancel: close,
+    });
+    this.#label.replaceChildren(field);
+    const input = field.querySelector('input');
+    input?.focus();
+    input?.select();
+  }
+
+  #drawLabel(): void {
+    const { text, canWrite, labels } = this.#context;
+    // A field that is being typed into must survive the news about the sound.
+    if (this.#label.querySelector('input') === document.activeElement && document.activeElement) return;
+    const { label } = this.sound;
+    const number = labels.find((known) => known.label === label)?.number;
+    const words: (Node | string)[] = [];
+    if (number !== undefined) {
+      words.push(element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }));
+    }
+    words.push(label ?? text('sound.unlabelled'));
+    if (!canWrite) {
+      this.#label.replaceChildren(element('span', { class: label ? '' : 'earmark-unlabelled' }, ...words));
+      return;
+    }
+    const edit = element(
+      'button',
+      {
+        type: 'button',
+        class: `earmark-label-button ${label ? '' : 'earmark-unlabelled'}`,
+        title: text('label.change'),
+        tabindex: this.element.getAttribute('role') === 'row' ? -1 : undefined,
+      },
+      ...words,
+    );
+    edit.addEventListener('click', () => this.editLabel());
+    this.#label.replaceChildren(edit);
+  }
+
+  #drawMatch(): void {
+    const { text, canWrite } = this.#context;
+    const match = this.#details?.match;
+    this.#match.replaceChildren();
+    if (!match) return;
+    const like = { label: match.label, percent: percentText(match.similarity) };
+    const offered = this.offered;
+    if (offered === undefined || !canWrite) {
+      this.#match.append(text('sound.like', like));
+      return;
+    }
+    const offer = button(
+      {
+        icon: 'check',
+        text: text('sound.offer', like),
+        title: text('sound.offer-title', like),
+        class: 'earmark-offer',
+      },
+      () => this.setLabel(offered),
+    );
+    if (this.element.getAttribute('role') === 'row') offer.tabIndex = -1;
+    this.#match.append(offer);
+  }
+}

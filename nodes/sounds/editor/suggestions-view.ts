@@ -1,0 +1,154 @@
+import type { Suggestions } from '../../../src/sounds/sound-answers.ts';
+import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
+import { button, element } from './dom.ts';
+import { labelField } from './label-field.ts';
+import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
+import { SoundRow } from './sound-row.ts';
+import { RequestError } from './sounds-api.ts';
+
+const retryTime = 1000;
+const shownGroups = 6;
+const shownSounds = 5;
+
+/** What is worth labelling next, and what looks wrong. */
+export class SuggestionsView implements SidebarView {
+  readonly element = element('div', { class: 'earmark-view' });
+  readonly #context: SidebarContext;
+  readonly #content = element('div', { class: 'earmark-scroll' });
+  readonly #rows = new Map<string, SoundRow>();
+  #question = 0;
+  #retry: number | undefined;
+
+  constructor(context: SidebarContext) {
+    this.#context = context;
+    this.element.append(this.#content);
+  }
+
+  async refresh(reset: boolean): Promise<void> {
+    const { api, text } = this.#context;
+    const question = ++this.#question;
+    window.clearTimeout(this.#retry);
+    if (reset) this.#content.replaceChildren();
+    if (!api) return this.#say('empty.no-memory');
+    // A name that is being typed stays.
+    if (this.#content.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement)
+      return;
+    try {
+      const suggestions = await api.suggestions();
+      if (question === this.#question) await this.#show(suggestions);
+    } catch (error) {
+      if (question !== this.#question) return;
+      if (!(error instanceof RequestError && error.code === 'NOT_READY')) return this.#context.fail(error);
+      if (this.#content.childElementCount === 0) {
+        this.#content.append(element('p', { class: 'earmark-empty' }, text('suggest.reading')));
+      }
+      this.#retry = window.setTimeout(() => void this.refresh(false), retryTime);
+    }
+  }
+
+  playing(id: string, playing: boolean): void {
+    this.#rows.get(id)?.setPlaying(playing);
+  }
+
+  #say(key: string): void {
+    const { text } = this.#context;
+    this.#content.replaceChildren(
+      element(
+        'div',
+        { class: 'earmark-empty' },
+        element('p', {}, text(key)),
+        element('p', {}, text(`${key}-help`)),
+      ),
+    );
+  }
+
+  async #show({ groups, uncertain, contradictions }: Suggestions): Promise<void> {
+    const { text, api } = this.#context;
+    this.#rows.clear();
+    if (groups.length + uncertain.length + contradictions.length === 0)
+      return this.#say('empty.no-suggestions');
+    const sections: Node[] = [];
+    const section = (title: string, help: string, items: HTMLElement[]) => {
+      if (items.length === 0) return;
+      sections.push(
+        element('section', {}, element('h3', {}, text(title)), element('p', {}, text(help)), ...items),
+      );
+    };
+    section(
+      'suggest.groups',
+      'suggest.groups-help',
+      groups.slice(0, shownGroups).map((group) => this.#group(group)),
+    );
+    section(
+      'suggest.contradictions',
+      'suggest.contradictions-help',
+      contradictions
+        .slice(0, shownSounds)
+        .map(({ sound, label, suggested }) =>
+          this.#card([sound], text('suggest.contradiction', { label, suggested }), [suggested]),
+        ),
+    );
+    section(
+      'suggest.uncertain',
+      'suggest.uncertain-help',
+      uncertain
+        .slice(0, shownSounds)
+        .map(({ sound, labels: [one, other] }) =>
+          this.#card([sound], text('suggest.between', { one, other }), [one, other]),
+        ),
+    );
+    this.#content.replaceChildren(...sections);
+    const ids = [...this.#rows.keys()];
+    if (ids.length === 0) return;
+    for (const detail of (await api?.details(ids)) ?? []) this.#rows.get(detail.id)?.setDetails(detail);
+  }
+
+  #group({ ids, thisWeek, examples, guess }: Suggestions['groups'][number]): HTMLElement {
+    const { text, canWrite } = this.#context;
+    const all = countText(text, ids.length);
+    const title = text(thisWeek > 0 ? 'suggest.heard-this-week' : 'suggest.heard', {
+      n: thisWeek,
+      sounds: all,
+    });
+    const card = this.#card(examples, title, [], ids);
+    if (!canWrite) return card;
+    const choices = element('div', { class: 'earmark-choices' });
+    if (guess !== undefined) choices.append(this.#choice(ids, guess));
+    choices.append(
+      labelField(this.#context, {
+        value: '',
+        name: text('suggest.name-all', { sounds: all }),
+        done: (label) => {
+          if (label === '') return;
+          (document.activeElement as HTMLElement | null)?.blur();
+          void this.#context.label({ ids }, label);
+        },
+      }),
+    );
+    card.append(choices);
+    return card;
+  }
+
+  #card(sounds: SoundSummary[], title: string, labels: string[], ids?: string[]): HTMLElement {
+    const card = element('div', { class: 'earmark-card' }, element('h4', {}, title));
+    for (const sound of sounds) {
+      const row = new SoundRow(this.#context, sound, 'alone');
+      this.#rows.set(sound.id, row);
+      card.append(row.element);
+    }
+    if (this.#context.canWrite && labels.length > 0) {
+      const targets = ids ?? sounds.map(({ id }) => id);
+      card.append(
+        element('div', { class: 'earmark-choices' }, ...labels.map((label) => this.#choice(targets, label))),
+      );
+    }
+    return card;
+  }
+
+  #choice(ids: string[], label: string): HTMLElement {
+    const { text } = this.#context;
+    return button({ icon: 'check', text: label, title: text('suggest.choose', { label }) }, () => {
+      void this.#context.label({ ids }, label);
+    });
+  }
+}

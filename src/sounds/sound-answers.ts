@@ -1,0 +1,38 @@
+// What `Sounds` answers: plain JSON, known to the server and to the browser.
+import type { LabelSummary } from './catalogue.ts';
+import type { MapProgress } from './map-progress.ts';
+import type { SoundSummary } from './sound-summary.ts';
+
+export interface SoundPage {
+  sounds: SoundSummary[];
+  /** Give it to the next call with the same search. Absent on the last page. */
+  cursor?: string;
+}
+
+/** Which sounds an action is for: by id, or by row on the map of that generation. */
+export type SoundSelection = { ids: string[] } | { rows: number[]; generation: number };
+
+export interface LabelOverview {
+  labels: LabelSummary[];
+  progress: MapProgress;
+}
+
+export interface Change {
+  sounds: number;
+  /** Whether it can be taken back. */
+  undoable: boolean;
+}
+
+/** Where labelling pays most: see `suggest`. */
+export interface Suggestions {
+  groups: { ids: string[]; thisWeek: number; examples: SoundSummary[]; guess?: string }[];
+  uncertain: { sound: SoundSummary; labels: [string, string] }[];
+  contradictions: { sound: SoundSummary; label: string; suggested: string }[];
+}
+
+/** The last action in the words that a button needs. */
+export interface UndoSummary {
+  kind: 'label' | 'delete';
+  label?: string;
+  sounds: number;
+}

@@ -1,0 +1,50 @@
+import type { StoredPattern } from '../pattern.ts';
+
+/** A sound as a list shows it: plain JSON, without its vector. */
+export interface SoundSummary {
+  id: string;
+  label?: string;
+  sourceId: string;
+  tags?: string[];
+  type: string;
+  /** 0 to 1. */
+  confidence: number;
+  /** When it was heard, in milliseconds since 1970. */
+  createdAt: number;
+  /** Seconds since the source's start. */
+  startTime: number;
+  endTime: number;
+  /** Hertz. */
+  low: number;
+  high: number;
+}
+
+/** What takes a look at the clip or at the whole memory, and is therefore asked for by itself. */
+export interface SoundDetails {
+  id: string;
+  /** Whether there is a clip to play. */
+  playable: boolean;
+  /** dB below full scale, `<= 0`. */
+  loudness?: number;
+  /** Spectrogram values in base64: see `Spectrogram`. */
+  picture?: string;
+  /** The labelled sound that is most like it, itself left out. */
+  match?: { id: string; label: string; similarity: number };
+}
+
+export function summarise({ pattern, metadata }: StoredPattern): SoundSummary {
+  const summary: SoundSummary = {
+    id: pattern.id,
+    sourceId: metadata.sourceId,
+    type: pattern.type,
+    confidence: pattern.confidence,
+    createdAt: metadata.createdAt,
+    startTime: pattern.startTime,
+    endTime: pattern.endTime,
+    low: pattern.frequencyRange.low,
+    high: pattern.frequencyRange.high,
+  };
+  if (metadata.label !== undefined) summary.label = metadata.label;
+  if (metadata.tags !== undefined) summary.tags = metadata.tags;
+  return summary;
+}

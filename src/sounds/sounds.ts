@@ -1,0 +1,304 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { PatternMetadata, StoredPattern } from '../pattern.ts';
+import type { FeatureStorage } from '../storage/index.ts';
+import { type ClipPicture, clipPicture } from './clip-picture.ts';
+import { packMap } from './packed-map.ts';
+import type { SoundSearch } from './search-text.ts';
+import type {
+  Change,
+  LabelOverview,
+  SoundPage,
+  SoundSelection,
+  Suggestions,
+  UndoSummary,
+} from './sound-answers.ts';
+import { SoundError } from './sound-error.ts';
+import { SoundMap } from './sound-map.ts';
+import { type SoundDetails, type SoundSummary, summarise } from './sound-summary.ts';
+import { UndoLog } from './undo-log.ts';
+
+const pageSize = 30;
+/** Of a search that the memory cannot answer by itself, so many sounds are looked at before an answer is given. */
+const scannedPerPage = 3000;
+/** Updates that are on their way to the memory at once; it commits them together. */
+const updatesAtOnce = 64;
+const picturesKept = 500;
+/** Without a likeness learnt from labels, two sounds of this cosine count as the same. */
+const likenessOfSame = 0.8;
+const week = 7 * 86_400_000;
+/** The map is given up when nobody has looked at it for this long. */
+const mapIdleTime = 15 * 60_000;
+/** A map that failed is tried again after this time. */
+const mapRetryTime = 30_000;
+/** Rows of deleted sounds, beyond as many as there are sounds, before the rows are numbered anew. */
+const mostHoles = 10_000;
+const examplesPerGroup = 3;
+
+/**
+ * What the Sounds sidebar does with a memory: lists, pictures, labels, the map, suggestions, and undo. It knows
+ * nothing of Node-RED or HTTP. Methods reject with a `SoundError` or the memory's `StorageError`.
+ */
+export class Sounds {
+  readonly #memory: FeatureStorage;
+  readonly #undo = new UndoLog();
+  readonly #pictures = new Map<string, ClipPicture>();
+  #map: SoundMap | undefined;
+  #generation = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(memory: FeatureStorage) {
+    this.#memory = memory;
+  }
+
+  /** The next sounds of a search. `limit` in its query is not used. */
+  async page({ query, unlabelled }: SoundSearch, cursor?: string): Promise<SoundPage> {
+    const sounds: SoundSummary[] = [];
+    let next = cursor;
+    for (let scanned = 0; scanned < scannedPerPage && sounds.length < pageSize; scanned += pageSize) {
+      const page = await this.#memory.pagePatterns(
+        { ...query, limit: pageSize },
+        next === undefined ? {} : { cursor: next },
+      );
+      const wanted = page.patterns.filter(({ metadata }) => !unlabelled || metadata.label === undefined);
+      sounds.push(...wanted.map(summarise));
+      next = page.cursor;
+      if (next === undefined) return { sounds };
+    }
+    return next === undefined ? { sounds } : { sounds, cursor: next };
+  }
+
+  /** Pictures, loudness and best match of listed sounds; those that are gone are left out. */
+  async details(ids: string[]): Promise<SoundDetails[]> {
+    const map = this.#openMap();
+    const rows = ids.map((id) => map.catalogue.rowOf(id) ?? -1);
+    const nearest = await map.nearestLabelled(rows).catch((error: SoundError) => {
+      if (error.code === 'NOT_READY') return [];
+      throw error;
+    });
+    const details: SoundDetails[] = [];
+    for (const [i, id] of ids.entries()) {
+      const stored = await this.#memory.getPatternById(id);
+      if (!stored) continue;
+      const clip = await this.#memory.getClip(id);
+      const detail: SoundDetails = { id, playable: clip !== undefined, ...this.#picture(stored, clip) };
+      const match = await this.#bestMatch(stored, nearest[i] ?? []);
+      if (match) detail.match = match;
+      details.push(detail);
+      await nextTurn();
+    }
+    return details;
+  }
+
+  getClip(id: string): Promise<Uint8Array | undefined> {
+    return this.#memory.getClip(id);
+  }
+
+  labels(): LabelOverview {
+    const map = this.#openMap();
+    return { labels: map.catalogue.labels(), progress: map.progress };
+  }
+
+  /** The whole map in one piece (`packMap`), or undefined when it is still the one of `known`. */
+  map(known?: { generation: number; revision: number }): Uint8Array<ArrayBuffer> | undefined {
+    const map = this.#openMap();
+    if (known?.generation === this.#generation && known.revision === map.revision) return undefined;
+    return packMap(map, this.#generation);
+  }
+
+  /** @throws SoundError STALE_MAP */
+  async soundsAt(rows: number[], generation: number): Promise<SoundSummary[]> {
+    return this.#summaries(this.#idsAt({ rows, generation }));
+  }
+
+  /** @throws SoundError NOT_READY */
+  async suggestions(): Promise<Suggestions> {
+    const { catalogue, suggestions } = await this.#suggestedRows();
+    const label = (number: number) => catalogue.labelNames[number] as string;
+    const since = Date.now() - week;
+    const groups = suggestions.groups.map(async ({ rows, guess }) => {
+      const ids = rows.map((row) => catalogue.idOf(row)).filter((id) => id !== undefined);
+      const examples = await this.#summaries(ids.slice(0, examplesPerGroup));
+      const thisWeek = rows.filter((row) => catalogue.createdAt(row) >= since).length;
+      return { ids, thisWeek, examples, ...(guess === undefined ? {} : { guess: label(guess) }) };
+    });
+    const single = async <T>(row: number, more: T) => {
+      const [sound] = await this.#summaries([catalogue.idOf(row) ?? '']);
+      return sound && { sound, ...more };
+    };
+    const uncertain = suggestions.uncertain.map(({ row, labels: [one, other] }) =>
+      single(row, { labels: [label(one), label(other)] as [string, string] }),
+    );
+    const contradictions = suggestions.contradictions.map((found) =>
+      single(found.row, { label: label(found.label), suggested: label(found.suggested) }),
+    );
+    return {
+      groups: (await Promise.all(groups)).filter(({ examples }) => examples.length > 0),
+      uncertain: (await Promise.all(uncertain)).filter((found) => found !== undefined),
+      contradictions: (await Promise.all(contradictions)).filter((found) => found !== undefined),
+    };
+  }
+
+  /** Sets the label of all selected sounds, or takes it away. Sounds that are gone are left out. */
+  async label(selection: SoundSelection, label: string | undefined): Promise<Change> {
+    const before = await this.#relabel(
+      this.#idsAt(selection).map((id) => ({ id, ...(label === undefined ? {} : { label }) })),
+    );
+    return this.#remember(
+      { kind: 'label', before, ...(label === undefined ? {} : { label }) },
+      before.length,
+    );
+  }
+
+  /** Gives all sounds of a label another one; with the name of a label that is there, the two become one. */
+  async rename(from: string, to: string): Promise<Change> {
+    const ids: string[] = [];
+    for await (const { pattern } of this.#memory.iteratePatterns({ label: from })) ids.push(pattern.id);
+    return this.label({ ids }, to);
+  }
+
+  async remove(selection: SoundSelection): Promise<Change> {
+    const sounds: { stored: StoredPattern; clip?: Uint8Array }[] = [];
+    for (const id of this.#idsAt(selection)) {
+      const stored = await this.#memory.getPatternById(id);
+      if (!stored) continue;
+      const clip = await this.#memory.getClip(id);
+      if (await this.#memory.deletePattern(id)) sounds.push(clip ? { stored, clip } : { stored });
+    }
+    return this.#remember({ kind: 'delete', sounds }, sounds.length);
+  }
+
+  get undoable(): UndoSummary | undefined {
+    return this.#undo.last;
+  }
+
+  /** Takes the last action back. @throws SoundError NOTHING_TO_UNDO */
+  async undo(): Promise<UndoSummary> {
+    const summary = this.#undo.last;
+    const action = this.#undo.pop();
+    if (!summary || !action) throw new SoundError('NOTHING_TO_UNDO', 'There is nothing left to undo.');
+    if (action.kind === 'label') await this.#relabel(action.before, action.label);
+    else {
+      await this.#memory.storePatterns(
+        action.sounds.map(({ stored: { pattern, metadata }, clip }) =>
+          clip ? { pattern, metadata, clip } : { pattern, metadata },
+        ),
+      );
+    }
+    return summary;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    const map = this.#map;
+    this.#map = undefined;
+    await map?.close();
+  }
+
+  /** The map, read from the memory on first use and again after a long rest or many deletions. */
+  #openMap(): SoundMap {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => void this.close(), mapIdleTime);
+    this.#idle.unref();
+    const { catalogue, progress } = this.#map ?? {};
+    const failed = progress?.failedAt !== undefined && Date.now() - progress.failedAt > mapRetryTime;
+    if (failed || (catalogue && catalogue.rows > 2 * catalogue.size + mostHoles)) {
+      void this.#map?.close();
+      this.#map = undefined;
+    }
+    if (!this.#map) {
+      this.#map = new SoundMap(this.#memory, likenessOfSame);
+      this.#generation++;
+    }
+    return this.#map;
+  }
+
+  async #suggestedRows() {
+    const map = this.#openMap();
+    if (map.progress.phase !== 'ready') {
+      throw new SoundError('NOT_READY', 'The memory is still being looked through.');
+    }
+    if (map.catalogue.size === 0) {
+      return { catalogue: map.catalogue, suggestions: { groups: [], uncertain: [], contradictions: [] } };
+    }
+    return { catalogue: map.catalogue, suggestions: await map.suggestions() };
+  }
+
+  #idsAt(selection: SoundSelection): string[] {
+    if ('ids' in selection) return selection.ids;
+    const map = this.#openMap();
+    if (selection.generation !== this.#generation) {
+      throw new SoundError('STALE_MAP', 'The map was rearranged. Select the sounds again.');
+    }
+    return selection.rows.map((row) => map.catalogue.idOf(row)).filter((id) => id !== undefined);
+  }
+
+  async #summaries(ids: string[]): Promise<SoundSummary[]> {
+    const found = await Promise.all(ids.map((id) => this.#memory.getPatternById(id)));
+    return found.filter((stored) => stored !== undefined).map(summarise);
+  }
+
+  /**
+   * Sets labels and returns what they were. With `only`, a sound that carries another label by now is left
+   * alone: somebody changed it after the action that is being taken back.
+   */
+  async #relabel(
+    wanted: { id: string; label?: string }[],
+    ...only: [label?: string]
+  ): Promise<{ id: string; label?: string }[]> {
+    const before: { id: string; label?: string }[] = [];
+    const one = async ({ id, label }: { id: string; label?: string }) => {
+      const stored = await this.#memory.getPatternById(id);
+      if (!stored || stored.metadata.label === label) return;
+      if (only.length > 0 && stored.metadata.label !== only[0]) return;
+      const known = stored.metadata.label;
+      await this.#memory.updatePattern(id, { metadata: { label } as Partial<PatternMetadata> });
+      before.push(known === undefined ? { id } : { id, label: known });
+    };
+    for (let i = 0; i < wanted.length; i += updatesAtOnce) {
+      await Promise.all(wanted.slice(i, i + updatesAtOnce).map(one));
+    }
+    return before;
+  }
+
+  #remember(action: Parameters<UndoLog['push']>[0], sounds: number): Change {
+    return { sounds, undoable: sounds > 0 && this.#undo.push(action) };
+  }
+
+  #picture({ pattern, metadata }: StoredPattern, clip: Uint8Array | undefined): Partial<ClipPicture> {
+    if (!clip) return typeof metadata.level === 'number' ? { loudness: metadata.level } : {};
+    const key = `${pattern.id} ${metadata.createdAt}`;
+    const known = this.#pictures.get(key) ?? clipPicture(clip);
+    if (!known) return {};
+    // Taken out and put back: the Map's order is then that of use.
+    this.#pictures.delete(key);
+    this.#pictures.set(key, known);
+    if (this.#pictures.size > picturesKept) this.#pictures.delete(this.#pictures.keys().next().value ?? '');
+    return known;
+  }
+
+  /** Candidates come from shortened vectors; the similarity that is shown is that of the whole ones. */
+  async #bestMatch({ pattern }: StoredPattern, rows: number[]): Promise<SoundDetails['match']> {
+    let best: SoundDetails['match'];
+    for (const row of rows) {
+      const other = await this.#memory.getPatternById(this.#map?.catalogue.idOf(row) ?? '');
+      if (!other || other.metadata.label === undefined || other.pattern.id === pattern.id) continue;
+      const similarity = cosine(pattern.features, other.pattern.features);
+      if (similarity > (best?.similarity ?? 0)) {
+        best = { id: other.pattern.id, label: other.metadata.label, similarity };
+      }
+    }
+    return best;
+  }
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  let dot = 0;
+  let one = 0;
+  let other = 0;
+  for (let i = 0; i < a.length; i++) {
+    dot += (a[i] as number) * (b[i] as number);
+    one += (a[i] as number) ** 2;
+    other += (b[i] as number) ** 2;
+  }
+  return one > 0 && other > 0 ? dot / Math.sqrt(one * other) : 0;
+}

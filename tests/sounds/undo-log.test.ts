@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { UndoLog } from '../../src/sounds/undo-log.ts';
+import { MadeSounds } from './made-sounds.ts';
+
+function deletion(bytes: number) {
+  const { pattern, metadata } = new MadeSounds().pattern('a', 0);
+  const stored = {
+    pattern: { ...pattern, id: 'a' },
+    metadata: { ...metadata, createdAt: 1, lastModified: 1 },
+  };
+  return { kind: 'delete', sounds: [{ stored, clip: new Uint8Array(bytes) }] } as const;
+}
+
+describe('UndoLog', () => {
+  test('gives actions back, the last one first', () => {
+    const log = new UndoLog();
+    log.push({ kind: 'label', label: 'bell', before: [{ id: 'a' }, { id: 'b', label: 'door' }] });
+    log.push({ kind: 'label', before: [{ id: 'c', label: 'x' }] });
+    expect(log.last).toEqual({ kind: 'label', sounds: 1 });
+    log.pop();
+    expect(log.last).toEqual({ kind: 'label', label: 'bell', sounds: 2 });
+    expect(log.pop()).toMatchObject({ before: [{ id: 'a' }, { id: 'b', label: 'door' }] });
+    expect(log.last).toBeUndefined();
+    expect(log.pop()).toBeUndefined();
+  });
+
+  test('forgets the oldest when the clips grow beyond 64 MB', () => {
+    const log = new UndoLog();
+    for (let i = 0; i < 5; i++) expect(log.push({ ...deletion(20 * 2 ** 20) })).toBe(true);
+    let kept = 0;
+    while (log.pop()) kept++;
+    expect(kept).toBe(3);
+  });
+
+  test('says so when an action is too big to be kept', () => {
+    const log = new UndoLog();
+    expect(log.push({ ...deletion(65 * 2 ** 20) })).toBe(false);
+    expect(log.last).toBeUndefined();
+  });
+
+  test('keeps fifty actions', () => {
+    const log = new UndoLog();
+    for (let i = 0; i < 80; i++) log.push({ kind: 'label', before: [{ id: String(i) }] });
+    let kept = 0;
+    while (log.pop()) kept++;
+    expect(kept).toBe(50);
+  });
+});
