@@ -6,6 +6,8 @@ export interface ChildOutputOptions {
   signal?: AbortSignal | undefined;
   /** Fails with `TIMEOUT` when the program writes nothing for so many milliseconds while it is asked to. */
   silenceMs: number;
+  /** Added to this process's environment. */
+  environment?: Record<string, string>;
   /** Gets each line the program writes to stderr. */
   onStderr?: (line: string) => void;
 }
@@ -36,9 +38,13 @@ export async function* childOutput(
   args: readonly string[],
   options: ChildOutputOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { signal, silenceMs, onStderr } = options;
+  const { signal, silenceMs, environment, onStderr } = options;
   throwIfCancelled(signal);
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+    env: { ...process.env, ...environment },
+  });
   const stderr = collectLines(child.stderr, onStderr);
   const exited = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);

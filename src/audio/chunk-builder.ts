@@ -15,6 +15,7 @@ export class ChunkBuilder {
   #resampler: Resampler | undefined;
   #dc: DcRemover | undefined;
   #nextSample = 0;
+  #heardUntil = 0;
   #gap = false;
   /** Wall-clock time of sample 0, for live sources. */
   startedAt: number | undefined;
@@ -28,6 +29,11 @@ export class ChunkBuilder {
   /** Index of the next chunk's first sample. */
   get nextSample(): number {
     return this.#nextSample;
+  }
+
+  /** Index after the last sample that truly came. */
+  get heardUntil(): number {
+    return this.#heardUntil;
   }
 
   /** The samples may be changed in place. No chunk while the filter holds everything back. */
@@ -68,6 +74,7 @@ export class ChunkBuilder {
     };
     if (this.startedAt !== undefined) chunk.startedAt = this.startedAt;
     this.#nextSample += samples.length;
+    this.#heardUntil = this.#nextSample;
     this.#gap = false;
     return [chunk];
   }

@@ -99,9 +99,12 @@ class SourceClock {
       onEvent?.({ type: 'started', sourceId, via: session.via });
       return;
     }
-    const before = builder.nextSample;
     builder.skipTo((began - this.#zero) * this.samplesPerMs);
-    onEvent?.({ type: 'recovered', sourceId, lostMs: (builder.nextSample - before) / this.samplesPerMs });
+    onEvent?.({
+      type: 'recovered',
+      sourceId,
+      lostMs: (builder.nextSample - builder.heardUntil) / this.samplesPerMs,
+    });
   }
 }
 

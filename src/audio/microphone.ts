@@ -104,7 +104,7 @@ function recorderError(
   heard: boolean,
 ): unknown {
   if (error instanceof ChildFailedError) {
-    const said = error.stderr.split('\n').at(-1)!.slice(0, 300);
+    const said = complaint(error.stderr);
     const code = heard ? 'RECORDER_DIED' : recorderFailure(error.stderr);
     const microphone = device === undefined ? 'the default microphone' : `the microphone "${device}"`;
     const what = {
@@ -120,6 +120,13 @@ function recorderError(
   }
   if (error instanceof AudioError && error.code === 'NOT_FOUND') return noRecorder(name);
   return error;
+}
+
+/** The line that says what is wrong; some recorders add pages of hardware parameters. */
+function complaint(stderr: string): string {
+  const lines = stderr.split('\n');
+  const line = lines.find((text) => /error|fail|cannot|can't|unable|no such|busy|refused|killed/i.test(text));
+  return (line ?? lines.at(-1)!).trim().slice(0, 300);
 }
 
 function candidates(name: RecorderName | undefined): Recorder[] {

@@ -75,10 +75,13 @@ async function* receiveTcp(
         builder.startedAt = Date.now();
         options.onEvent?.({ type: 'started', sourceId, via: `${socket.remoteAddress}` });
       } else {
-        const before = builder.nextSample;
         const perMs = (options.sampleRate ?? defaultSampleRate) / 1000;
         builder.skipTo((performance.now() - zero) * perMs);
-        options.onEvent?.({ type: 'recovered', sourceId, lostMs: (builder.nextSample - before) / perMs });
+        options.onEvent?.({
+          type: 'recovered',
+          sourceId,
+          lostMs: (builder.nextSample - builder.heardUntil) / perMs,
+        });
       }
       decoder.reset();
       const error = yield* readSocket(socket, decoder, builder);

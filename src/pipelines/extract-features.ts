@@ -1,11 +1,14 @@
 import type { OperatorFunction } from 'rxjs';
 import type { AudioWindow } from '../audio/pcm.ts';
 import { BridgeError } from '../bridge/bridge-error.ts';
+import type { WindowStreamOptions } from '../bridge/window-stream.ts';
 import { describeSound, type EmbeddedSound, type Outcome } from './embedded-sound.ts';
 import type { FeatureBridge } from './feature-bridge.ts';
 import { type PushOptions, pullOperator } from './pull-operator.ts';
 
-export interface ExtractFeaturesOptions extends PushOptions {
+export interface ExtractFeaturesOptions
+  extends PushOptions,
+    Pick<WindowStreamOptions, 'giveUpAfter' | 'maxUnanswered'> {
   /** The encoder's name. Default: the server's default model. */
   model?: string;
   /** Whether the results carry the window's audio, for storing clips. Default false. */
@@ -38,6 +41,7 @@ export function extractFeatures(
   bridge: FeatureBridge,
   options: ExtractFeaturesOptions = {},
 ): OperatorFunction<AudioWindow, Outcome<EmbeddedSound>> {
+  const { model, giveUpAfter, maxUnanswered } = options;
   async function* extract(
     windows: AsyncIterable<AudioWindow>,
     signal: AbortSignal,
@@ -52,7 +56,12 @@ export function extractFeatures(
         yield { ...window, seq: seq++ };
       }
     };
-    for await (const outcome of bridge.processAudioStream(sent(), { ...modelOption(options), signal })) {
+    for await (const outcome of bridge.processAudioStream(sent(), {
+      model,
+      giveUpAfter,
+      maxUnanswered,
+      signal,
+    })) {
       const { seq } = outcome.ok ? outcome.value : outcome.window;
       const window = unanswered.get(seq);
       if (window === undefined) {
@@ -80,8 +89,4 @@ export function extractFeatures(
     }
   }
   return pullOperator(extract, options, (window) => ({ ...window, gap: true }));
-}
-
-function modelOption({ model }: ExtractFeaturesOptions): { model?: string } {
-  return model === undefined ? {} : { model };
 }

@@ -1,9 +1,10 @@
 import type { OperatorFunction } from 'rxjs';
+import type { SimilarityOptions, SimilarPattern } from '../storage/feature-storage.ts';
 import type { EmbeddedSound } from './embedded-sound.ts';
-import type { FeatureMemory, SimilarOptions, SimilarPattern } from './feature-memory.ts';
+import type { FeatureMemory } from './feature-memory.ts';
 import { type PushOptions, pullOperator } from './pull-operator.ts';
 
-export interface FindSimilarOptions extends SimilarOptions, PushOptions {}
+export interface FindSimilarOptions extends Omit<SimilarityOptions, 'explain'>, PushOptions {}
 
 /** A sound with the remembered ones that are like it, the most similar first. */
 export interface SimilarSounds {

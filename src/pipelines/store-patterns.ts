@@ -1,8 +1,9 @@
 import type { OperatorFunction } from 'rxjs';
 import { encodeWav } from '../audio/wav-writer.ts';
 import type { Pattern, PatternMetadata } from '../pattern.ts';
+import type { NewPatternMetadata, NewStoredPattern } from '../storage/feature-storage.ts';
 import { type EmbeddedSound, soundPattern } from './embedded-sound.ts';
-import type { FeatureMemory, NewPattern } from './feature-memory.ts';
+import type { FeatureMemory } from './feature-memory.ts';
 import { type PushOptions, pullOperator } from './pull-operator.ts';
 import { readAhead } from './read-ahead.ts';
 
@@ -23,7 +24,7 @@ export interface StorePatternsOptions extends PushOptions {
 export interface StoredSound {
   /** With the id under which the memory keeps it. */
   pattern: Pattern;
-  metadata: NewPattern['metadata'];
+  metadata: NewPatternMetadata;
   sound: EmbeddedSound;
 }
 
@@ -67,14 +68,14 @@ export function storePatterns(
   return pullOperator(store, options, (sound) => ({ ...sound, gap: true }));
 }
 
-function newPattern(sound: EmbeddedSound, options: StorePatternsOptions): NewPattern {
+function newPattern(sound: EmbeddedSound, options: StorePatternsOptions): NewStoredPattern {
   const { type, confidence = 1, metadata = {}, clips = false } = options;
   const pattern = soundPattern(sound, {
     ...(type === undefined ? {} : { type }),
     confidence: typeof confidence === 'function' ? confidence(sound) : confidence,
   });
   const own = typeof metadata === 'function' ? metadata(sound) : metadata;
-  const stored: NewPattern = {
+  const stored: NewStoredPattern = {
     pattern,
     metadata: { sourceId: sound.sourceId ?? 'unknown', encoder: sound.model, ...own },
   };

@@ -1,0 +1,114 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LabelledExamples } from './labelled-examples.ts';
+
+/** What the memory's own examples say about when to believe a label. */
+export interface LearntThresholds {
+  /** By label: the similarity at which the label is as likely as not. */
+  thresholds: ReadonlyMap<string, number>;
+  /** How quickly the chance rises with the similarity over the threshold: per 1 of similarity, in logits. */
+  steepness: number;
+}
+
+/** How many examples of a label it takes until they count as much as what the encoder's own figures say. */
+const trustedExamples = 3;
+/** The logistic curve that is assumed before there is anything to learn from, and how much it counts. */
+export const assumedSteepness = 15;
+const assumedWeight = 8;
+/** Milliseconds of comparing before the event loop has its turn. */
+const turnMs = 5;
+
+/**
+ * Learns from the examples themselves, each in turn asked about as if it had not been taught: how like is a
+ * sound to its own label, and how like are other labels' sounds to it? The threshold lies between the two,
+ * near `assumed` as long as a label has few examples.
+ */
+export async function learnThresholds(
+  examples: LabelledExamples,
+  assumed: number,
+  signal?: AbortSignal,
+): Promise<LearntThresholds> {
+  const own = new Map<string, number[]>();
+  const others = new Map<string, number[]>();
+  let turn = performance.now();
+  for (let row = 0; row < examples.size; row++) {
+    for (const { label, similarity } of examples.scoreWithout(row)) {
+      const lists = label === examples.label(row) ? own : others;
+      const list = lists.get(label);
+      if (list === undefined) lists.set(label, [similarity]);
+      else list.push(similarity);
+    }
+    if (performance.now() - turn > turnMs) {
+      await nextTurn();
+      signal?.throwIfAborted();
+      turn = performance.now();
+    }
+  }
+  const thresholds = new Map(
+    examples.labels.map((label) => [
+      label,
+      threshold(own.get(label) ?? [], others.get(label) ?? [], assumed),
+    ]),
+  );
+  return { thresholds, steepness: fitSteepness(own, others, thresholds) };
+}
+
+function threshold(own: readonly number[], others: readonly number[], assumed: number): number {
+  if (own.length === 0) {
+    // One example says nothing of how much its sound varies, but a known other sound must not pass for it.
+    return others.length === 0 ? assumed : Math.max(assumed, Math.min(0.95, quantile(others, 0.95)));
+  }
+  const low = quantile(own, 0.2);
+  const between = others.length === 0 ? Math.min(assumed, low) : (low + quantile(others, 0.95)) / 2;
+  return (trustedExamples * assumed + own.length * between) / (trustedExamples + own.length);
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const position = share * (sorted.length - 1);
+  const below = Math.floor(position);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (position - below) * (sorted[above]! - sorted[below]!);
+}
+
+/**
+ * Fits the logistic curve through the thresholds that best explains which similarities were right. Right and
+ * wrong ones count the same in sum, and the assumed curve counts as a few observations.
+ */
+function fitSteepness(
+  own: ReadonlyMap<string, readonly number[]>,
+  others: ReadonlyMap<string, readonly number[]>,
+  thresholds: ReadonlyMap<string, number>,
+): number {
+  const right = margins(own, thresholds);
+  const wrong = margins(others, thresholds);
+  const observations = Math.min(right.length, wrong.length);
+  const weigh = (list: readonly number[], side: 1 | 0) =>
+    list.map((margin) => ({ margin, side: side as number, weight: observations / Math.max(1, list.length) }));
+  const data = [...weigh(right, 1), ...weigh(wrong, 0)];
+  for (const margin of [-0.1, 0.1]) {
+    data.push({ margin, side: logistic(assumedSteepness * margin), weight: assumedWeight / 2 });
+  }
+  let steepness = assumedSteepness;
+  for (let step = 0; step < 20; step++) {
+    let gradient = 0;
+    let curvature = 1e-9;
+    for (const { margin, side, weight } of data) {
+      const chance = logistic(steepness * margin);
+      gradient += weight * margin * (side - chance);
+      curvature += weight * margin * margin * chance * (1 - chance);
+    }
+    steepness = Math.max(4, Math.min(60, steepness + Math.max(-5, Math.min(5, gradient / curvature))));
+  }
+  return steepness;
+}
+
+function margins(
+  lists: ReadonlyMap<string, readonly number[]>,
+  thresholds: ReadonlyMap<string, number>,
+): number[] {
+  return [...lists].flatMap(([label, list]) => list.map((similarity) => similarity - thresholds.get(label)!));
+}
+
+export function logistic(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}

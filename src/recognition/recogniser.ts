@@ -1,0 +1,156 @@
+import type { Observable, Subscription } from 'rxjs';
+import type { StoredPattern } from '../pattern.ts';
+import { assumedSteepness, type LearntThresholds, learnThresholds } from './label-thresholds.ts';
+import { LabelledExamples, type LabelledMemory } from './labelled-examples.ts';
+import type { LabelVote, Recognition } from './recognition.ts';
+
+export interface RecogniserOptions {
+  /**
+   * The similarity, 0 to 1, from which two sounds are taken for the same before the memory has taught better.
+   * Best the encoder's `calibration.defaultThreshold`. Default 0.6.
+   */
+  threshold?: number;
+  /** A label is given only with at least this confidence, 0 to 1. Default 0.5. */
+  minimumConfidence?: number;
+  /** Labels that stand for background: a sound most like one of them is unknown. Default `['background']`. */
+  backgroundLabels?: readonly string[];
+}
+
+/** A memory that tells what changes in it; `FeatureStorage` is one. */
+export interface RecognisedMemory extends LabelledMemory {
+  watch?(): Observable<
+    { kind: 'stored' | 'updated'; id: string; stored: StoredPattern } | { kind: 'deleted'; id: string }
+  >;
+}
+
+const mostVotes = 5;
+const untaught: LearntThresholds = { thresholds: new Map(), steepness: assumedSteepness };
+
+/**
+ * Tells which of the labels in a memory a sound is, or that it is none of them. What is labelled, corrected or
+ * deleted in the memory is taken up by itself.
+ *
+ * A pattern whose label is one of `backgroundLabels` stands for what is to be ignored. A pattern with
+ * `notLabel: 'doorbell'` in its metadata says that a sound like it is not a doorbell.
+ */
+export class Recogniser {
+  readonly #memory: RecognisedMemory;
+  readonly #options: Required<RecogniserOptions>;
+  #examples: LabelledExamples | undefined;
+  #learnt: LearntThresholds = untaught;
+  #reading: Promise<LabelledExamples> | undefined;
+  #learning: Promise<void> | undefined;
+  /** What changed in the memory is not yet in `#examples`, or not yet in `#learnt`. */
+  #unread = true;
+  #unlearnt = true;
+  #changes: Subscription | undefined;
+  readonly #closed = new AbortController();
+
+  constructor(memory: RecognisedMemory, options: RecogniserOptions = {}) {
+    this.#memory = memory;
+    const { threshold = 0.6, minimumConfidence = 0.5, backgroundLabels = ['background'] } = options;
+    this.#options = { threshold, minimumConfidence, backgroundLabels };
+  }
+
+  /**
+   * Knows each example that is in the memory by now; the thresholds follow as soon as they are learnt.
+   * @throws StorageError of the memory.
+   */
+  async recognise(features: Float32Array): Promise<Recognition> {
+    const first = this.#examples === undefined;
+    const examples = await this.#read();
+    if (this.#unlearnt) {
+      const learning = this.#learn();
+      if (first) await learning;
+    }
+    return decide(examples, this.#learnt, features, this.#options);
+  }
+
+  /** Resolves when everything that is in the memory by now is known and learnt from. */
+  async learn(): Promise<void> {
+    await this.#read();
+    while (this.#unlearnt) await this.#learn();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#changes?.unsubscribe();
+  }
+
+  async #read(): Promise<LabelledExamples> {
+    this.#follow();
+    if (!this.#unread && this.#examples !== undefined) return this.#examples;
+    // Many sounds may ask during one reading.
+    this.#reading ??= LabelledExamples.read(this.#memory).finally(() => {
+      this.#reading = undefined;
+    });
+    this.#unread = this.#memory.watch === undefined;
+    this.#unlearnt = true;
+    this.#examples = await this.#reading;
+    return this.#examples;
+  }
+
+  #learn(): Promise<void> {
+    const learn = async (examples: LabelledExamples) => {
+      this.#unlearnt = false;
+      this.#learnt = await learnThresholds(examples, this.#options.threshold, this.#closed.signal);
+    };
+    this.#learning ??= learn(this.#examples!)
+      .catch((error) => {
+        if (!this.#closed.signal.aborted) throw error;
+      })
+      .finally(() => {
+        this.#learning = undefined;
+      });
+    return this.#learning;
+  }
+
+  /** Without `watch` each question reads the memory anew. */
+  #follow(): void {
+    if (this.#changes !== undefined || this.#memory.watch === undefined || this.#closed.signal.aborted)
+      return;
+    this.#changes = this.#memory.watch().subscribe({
+      next: (change) => {
+        const labelled = change.kind !== 'deleted' && change.stored.metadata.label !== undefined;
+        if (labelled || this.#examples?.has(change.id)) this.#unread = true;
+      },
+      error: () => {
+        this.#changes = undefined;
+        this.#unread = true;
+      },
+    });
+  }
+}
+
+function decide(
+  examples: LabelledExamples,
+  { thresholds, steepness }: LearntThresholds,
+  features: Float32Array,
+  { threshold: assumed, minimumConfidence, backgroundLabels }: Required<RecogniserOptions>,
+): Recognition {
+  const scores = examples.score(features);
+  if (scores.length === 0) return { reason: 'nothing-taught', confidence: 1, votes: [] };
+  // "None of these" is an answer like the labels, as likely as a label at its threshold.
+  const odds = scores.map(({ label, similarity }) => {
+    const over = similarity - Math.max(thresholds.get(label) ?? assumed, examples.refusal(label));
+    return Math.exp(steepness * over);
+  });
+  const all = odds.reduce((sum, value) => sum + value, 1);
+  const votes: LabelVote[] = scores.map(({ label, similarity, nearest }, i) => ({
+    label,
+    confidence: odds[i]! / all,
+    similarity,
+    threshold: thresholds.get(label) ?? assumed,
+    nearest: examples.id(nearest),
+  }));
+  votes.sort((a, b) => b.confidence - a.confidence);
+  const best = votes[0]!;
+  const top = votes.slice(0, mostVotes);
+  if (backgroundLabels.includes(best.label) && best.confidence > 1 / all) {
+    return { reason: 'background', confidence: best.confidence, votes: top };
+  }
+  if (best.confidence < minimumConfidence) {
+    return { reason: 'none-of-these', confidence: 1 - best.confidence, votes: top };
+  }
+  return { label: best.label, confidence: best.confidence, votes: top };
+}
