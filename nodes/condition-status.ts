@@ -8,7 +8,7 @@ const statuses: Record<
   BridgeCondition['value'] | `memory-${MemoryCondition['value']}`,
   NodeStatus | undefined
 > = {
-  unused: undefined,
+  unused: { fill: 'yellow', shape: 'ring', text: 'status.bridge-starting' },
   installing: { fill: 'yellow', shape: 'ring', text: 'status.bridge-installing' },
   starting: { fill: 'yellow', shape: 'ring', text: 'status.bridge-starting' },
   ready: undefined,
@@ -26,13 +26,13 @@ const notSetUp: NodeStatus = { fill: 'red', shape: 'ring', text: 'status.not-set
 /** A node's bridge, whose state the node shows. Returns undefined, and says so, where none is chosen. */
 export function showBridge(RED: NodeAPI, node: Node, id: string, light: StatusLight): BridgeNode | undefined {
   const bridge = RED.nodes.getNode(id) as BridgeNode | null;
-  light.say('work', ready);
   if (!bridge?.condition$) {
     light.say('condition', notSetUp);
     return undefined;
   }
   bridge.connection.use();
   const subscription = bridge.condition$.subscribe(({ value }) => light.say('condition', statuses[value]));
+  light.say('work', ready);
   node.on('close', () => subscription.unsubscribe());
   return bridge;
 }
@@ -40,7 +40,6 @@ export function showBridge(RED: NodeAPI, node: Node, id: string, light: StatusLi
 /** The same for a node's memory. */
 export function showMemory(RED: NodeAPI, node: Node, id: string, light: StatusLight): MemoryNode | undefined {
   const memory = RED.nodes.getNode(id) as MemoryNode | null;
-  light.say('work', ready);
   if (!memory?.condition$) {
     light.say('condition', notSetUp);
     return undefined;
@@ -48,6 +47,7 @@ export function showMemory(RED: NodeAPI, node: Node, id: string, light: StatusLi
   const subscription = memory.condition$.subscribe(({ value }) =>
     light.say('condition', statuses[`memory-${value}`]),
   );
+  light.say('work', ready);
   node.on('close', () => subscription.unsubscribe());
   return memory;
 }

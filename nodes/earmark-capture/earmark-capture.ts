@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
@@ -91,7 +91,7 @@ export default function (RED: NodeAPI): void {
             text(options.path) ??
             (await typedText(RED, this, def.path, def.pathType, message));
           if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
-          const full = path.resolve(RED.settings.userDir ?? process.cwd(), name);
+          const full = findPath(RED.settings.userDir ?? process.cwd(), name);
           const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
           return isFolder ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
         }
@@ -175,6 +175,13 @@ export default function (RED: NodeAPI): void {
     }
   }
   RED.nodes.registerType('earmark-capture', Capture);
+}
+
+/** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
+function findPath(userDir: string, name: string): string {
+  const own = path.resolve(userDir, name);
+  const shipped = path.resolve(path.dirname(sampleSounds), name);
+  return !existsSync(own) && existsSync(shipped) ? shipped : own;
 }
 
 function showEvent(RED: NodeAPI, light: StatusLight, event: SourceEvent): void {
