@@ -8,6 +8,6 @@ export { EarmarkError } from './errors.ts';
 export * from './health/health-monitor.ts';
 export type * from './pattern.ts';
 export * from './pipelines/index.ts';
-export * from './storage/index.ts';
 // Both name what they take of these; the storage's own are the whole of it.
 export type { NewPattern, SimilarPattern } from './storage/index.ts';
+export * from './storage/index.ts';

@@ -12,6 +12,7 @@ export interface LabelledFile {
 
 /** Clips that are decoded before the next ones are embedded, so that decoding does not count as the encoder's time. */
 const batchSize = 16;
+const decodersAtOnce = 4;
 /** Requests under way: enough to keep the server's workers busy. */
 const requestsAtOnce = 2;
 
@@ -37,47 +38,54 @@ export class EmbeddedManifest {
 
   async add(files: readonly LabelledFile[], onProgress: (done: number) => void): Promise<void> {
     for (let start = 0; start < files.length; start += batchSize) {
-      const decoded: { file: LabelledFile; samples: Float32Array }[] = [];
-      for (const file of files.slice(start, start + batchSize)) {
-        try {
-          decoded.push({ file, samples: await this.decode(file.file) });
-        } catch (error) {
-          this.failures.push(fileFailure(file.file, error));
-        }
-      }
+      const batch = files.slice(start, start + batchSize);
+      const samples = await this.each(batch, decodersAtOnce, ({ file }) => this.decode(file));
       const started = performance.now();
-      const queue = decoded.entries();
-      const vectors: (Float32Array | undefined)[] = [];
-      const embedNext = async () => {
-        for (const [index, { file, samples }] of queue) vectors[index] = await this.embed(file, samples);
-      };
-      await Promise.all(Array.from({ length: requestsAtOnce }, embedNext));
+      const vectors = await this.each(batch, requestsAtOnce, (_, index) => this.embed(samples[index]));
       this.encoderSeconds += (performance.now() - started) / 1000;
       // In the manifest's order, whichever answer came first: the draws depend on it.
-      for (const [index, { file, samples }] of decoded.entries()) {
+      for (const [index, { label, group }] of batch.entries()) {
         const features = vectors[index];
         if (features === undefined) continue;
-        this.clips.push({ label: file.label, group: file.group, features });
-        this.seconds += samples.length / this.session.model.sampleRate;
+        this.clips.push({ label, group, features });
+        this.seconds += samples[index]!.length / this.session.model.sampleRate;
       }
       onProgress(Math.min(files.length, start + batchSize));
     }
   }
 
-  private async embed({ file }: LabelledFile, samples: Float32Array): Promise<Float32Array | undefined> {
+  /** Results by position, so many at once; `undefined` for a file that failed. */
+  private async each<Result>(
+    batch: readonly LabelledFile[],
+    atOnce: number,
+    work: (file: LabelledFile, index: number) => Promise<Result>,
+  ): Promise<(Result | undefined)[]> {
+    const results: (Result | undefined)[] = Array.from({ length: batch.length });
+    const queue = batch.entries();
+    const next = async () => {
+      for (const [index, file] of queue) {
+        try {
+          results[index] = await work(file, index);
+        } catch (error) {
+          this.failures.push(fileFailure(file.file, error));
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, next));
+    return results;
+  }
+
+  private async embed(samples: Float32Array | undefined): Promise<Float32Array | undefined> {
+    if (samples === undefined) return undefined;
     const { service, model } = this.session;
-    try {
-      const [whole] = await service.processAudio(samples, {
-        sampleRate: model.sampleRate,
-        model: model.name,
-        window: 'whole',
-        signal: this.signal,
-      });
-      return whole!.features;
-    } catch (error) {
-      this.failures.push(fileFailure(file, error));
-      return undefined;
-    }
+    const { sampleRate, name } = model;
+    const [whole] = await service.processAudio(samples, {
+      sampleRate,
+      model: name,
+      window: 'whole',
+      signal: this.signal,
+    });
+    return whole!.features;
   }
 
   private async decode(file: string): Promise<Float32Array> {

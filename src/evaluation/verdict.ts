@@ -25,7 +25,7 @@ export function verdict(
   }
   if (retrieval.unrelatedPairs > 0) {
     sentences.push(
-      `At the threshold ${threshold.toFixed(2)}, ${oneIn(retrieval.falseMatch)} unrelated pairs would be taken for the same sound; with --threshold ${retrieval.threshold1Percent.toFixed(2)} it would be about one in 100.`,
+      `At the threshold ${threshold.toFixed(2)}, ${oneIn(retrieval.falseMatch)} unrelated pairs would be taken for the same sound; with --threshold ${(Math.ceil(retrieval.threshold1Percent * 100) / 100).toFixed(2)} it would be about one in 100.`,
     );
   }
   const hard = retrieval.labels
