@@ -21,9 +21,10 @@ export type { DistanceMetric, FeatureStorageOptions, SaveFrequency } from './opt
 export { StorageError, type StorageErrorCode } from './storage-error.ts';
 
 import type { FeatureStorage } from './feature-storage.ts';
+import { LmdbFeatureStorage } from './lmdb-feature-storage.ts';
 import type { FeatureStorageOptions } from './options.ts';
-import { StorageError } from './storage-error.ts';
 
-export function createFeatureStorage(_options: FeatureStorageOptions): FeatureStorage {
-  throw new StorageError('INTERNAL', 'The storage is being built.');
+/** A memory in `options.indexPath`. Throws a `StorageError` when the options are wrong; opens nothing yet. */
+export function createFeatureStorage(options: FeatureStorageOptions): FeatureStorage {
+  return new LmdbFeatureStorage(options);
 }

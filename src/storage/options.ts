@@ -14,7 +14,7 @@ export type DistanceMetric = 'cosine' | 'euclidean' | 'dot';
 export interface SaveFrequency {
   /** After this many stored, changed or deleted patterns. Whole number >= 1. @default 10000 */
   changes?: number;
-  /** After this many milliseconds with at least one change. Whole number >= 100. @default 60000 */
+  /** After this many milliseconds with at least one change. Whole number >= 100. @default 600000 */
   milliseconds?: number;
 }
 

@@ -1,0 +1,163 @@
+import { closeSync, openSync } from 'node:fs';
+import path from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import type { EncoderIdentity } from '../pattern.ts';
+import { memoryFiles } from './memory-path.ts';
+import type { DistanceMetric } from './options.ts';
+import { readRecordHead, vectorOffset } from './record.ts';
+import { toStorageError } from './storage-error.ts';
+
+/** What the memory is for; written once, when it is made. */
+export interface MemoryIdentity {
+  format: 'earmark-memory.v1';
+  /** Random; a cache that names another one is not this memory's. */
+  memory: string;
+  dimensions: number;
+  distanceMetric: DistanceMetric;
+  encoder?: EncoderIdentity;
+}
+
+/** Counters that change with every transaction. */
+export interface MemoryState {
+  /** Number of the last transaction. */
+  sequence: number;
+  /** Slots ever used; those below it without a record are free. */
+  slots: number;
+  /** The change log holds every transaction from this one on. */
+  logStart: number;
+  clips: { count: number; bytes: number; order: number };
+}
+
+export const emptyState: MemoryState = {
+  sequence: 0,
+  slots: 0,
+  logStart: 1,
+  clips: { count: 0, bytes: 0, order: 0 },
+};
+
+/** Enough address space that the map never has to move under a reader; Windows would allocate it on disk. */
+const mapSize = process.platform === 'win32' || process.arch === 'arm' ? undefined : 2 ** 38;
+
+/**
+ * The truth on disk: an LMDB environment that each thread opens for itself and that one thread writes.
+ *
+ * A pattern lives in a slot, a small whole number that is its key everywhere: record, clip, column row and graph.
+ * Slots of deleted patterns are used again.
+ */
+export class FeatureVectorDatabase {
+  readonly root: RootDatabase;
+  /** slot → record */
+  readonly patterns: Database<Uint8Array, number>;
+  /** UTF-8 bytes of the id → slot as u32 */
+  readonly ids: Database<Uint8Array, Uint8Array>;
+  /** slot → nothing */
+  readonly free: Database<Uint8Array, number>;
+  /** transaction → slots that it changed, as u32 */
+  readonly changes: Database<Uint8Array, number>;
+  /** slot → place in `clipOrder` as f64, then the clip */
+  readonly clips: Database<Uint8Array, number>;
+  /** place → slot and bytes of the clip, as u32 */
+  readonly clipOrder: Database<Uint8Array, number>;
+  readonly #meta: Database<unknown, string>;
+
+  constructor(folder: string, options: { readOnly: boolean }) {
+    const file = path.join(folder, memoryFiles.patterns);
+    try {
+      if (!options.readOnly) {
+        for (const name of [memoryFiles.patterns, memoryFiles.patternsLock]) {
+          closeSync(openSync(path.join(folder, name), 'a', 0o600));
+        }
+      }
+      this.root = open({
+        path: file,
+        noSubdir: true,
+        readOnly: options.readOnly,
+        maxDbs: 8,
+        // Commits are made by a thread of its own and are on disk when they return.
+        overlappingSync: false,
+        ...(mapSize === undefined ? {} : { mapSize }),
+      });
+      const slotKeyed = { encoding: 'binary', keyEncoding: 'uint32' } as const;
+      this.patterns = this.root.openDB({ name: 'patterns', ...slotKeyed });
+      this.ids = this.root.openDB({ name: 'ids', encoding: 'binary', keyEncoding: 'binary' });
+      this.free = this.root.openDB({ name: 'free', ...slotKeyed });
+      this.changes = this.root.openDB({ name: 'changes', ...slotKeyed });
+      this.clips = this.root.openDB({ name: 'clips', ...slotKeyed });
+      this.clipOrder = this.root.openDB({ name: 'clipOrder', ...slotKeyed });
+      this.#meta = this.root.openDB({ name: 'meta', encoding: 'json' });
+    } catch (error) {
+      throw toStorageError(error, `Opening "${file}"`);
+    }
+  }
+
+  /** Makes later reads see what other threads and processes committed up to now. */
+  refresh(): void {
+    this.root.resetReadTxn();
+  }
+
+  /** The record's bytes, valid until the next read. */
+  record(slot: number): Uint8Array | undefined {
+    const found = this.patterns.getBinaryFast(slot) as Buffer | undefined;
+    // The buffer is a window on a larger one; `length` is the record's, `byteLength` is not.
+    return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
+  }
+
+  /** The transaction that wrote the slot's record. */
+  sequenceOf(slot: number): number | undefined {
+    const record = this.record(slot);
+    return record === undefined || record.length < vectorOffset ? undefined : readRecordHead(record).sequence;
+  }
+
+  slotOf(id: string): number | undefined {
+    const found = this.ids.getBinaryFast(Buffer.from(id)) as Buffer | undefined;
+    return found?.readUInt32LE(0);
+  }
+
+  clip(slot: number): Uint8Array | undefined {
+    const found = this.clips.get(slot);
+    return found && new Uint8Array(found.subarray(8));
+  }
+
+  state(): MemoryState {
+    return (this.#meta.get('state') as MemoryState | undefined) ?? emptyState;
+  }
+
+  identity(): MemoryIdentity | undefined {
+    return this.#meta.get('identity') as MemoryIdentity | undefined;
+  }
+
+  /** One of the values that have a place of their own, within a write transaction. */
+  setState(state: MemoryState): void {
+    this.#meta.putSync('state', state);
+  }
+
+  setIdentity(identity: MemoryIdentity): void {
+    this.#meta.putSync('identity', identity);
+  }
+
+  writerLock(): unknown {
+    return this.#meta.get('writer');
+  }
+
+  setWriterLock(holder: unknown): void {
+    if (holder === undefined) this.#meta.removeSync('writer');
+    else this.#meta.putSync('writer', holder);
+  }
+
+  /** Slots changed by transactions after `sequence`, or undefined when the log does not reach back so far. */
+  *changedSince(sequence: number): Iterable<{ sequence: number; slots: Uint32Array }> {
+    for (const { key, value } of this.changes.getRange({ start: sequence + 1 })) {
+      yield { sequence: key, slots: new Uint32Array(new Uint8Array(value).buffer) };
+    }
+  }
+
+  /** Whether the change log tells all that happened after `sequence`. */
+  remembersSince(sequence: number): boolean {
+    const state = this.state();
+    return sequence <= state.sequence && sequence + 1 >= state.logStart;
+  }
+
+  close(): Promise<void> {
+    return this.root.close();
+  }
+}

@@ -1,0 +1,312 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { StoredPattern } from '../pattern.ts';
+import { ChangeFeed } from './change-feed.ts';
+import type { CheckedOptions } from './checked-options.ts';
+import type { CheckedPattern } from './checked-pattern.ts';
+import { checkQuery } from './checked-query.ts';
+import type { StorageStats } from './feature-storage.ts';
+import { FeatureVectorDatabase, type MemoryIdentity } from './feature-vector-database.ts';
+import type { StorageHealthEvent } from './health-event.ts';
+import { identify } from './memory-identity.ts';
+import { memoryFiles, openMemoryFolder } from './memory-path.ts';
+import { PatternRepository } from './pattern-repository.ts';
+import { PatternWriter } from './pattern-writer.ts';
+import { readRecord } from './record.ts';
+import { scanBelow } from './scan-threshold.ts';
+import { SimilarityIndex } from './similarity-index.ts';
+import { StorageError } from './storage-error.ts';
+
+const followMilliseconds = 250;
+const shownAtOnce = 512;
+const removedAtOnce = 10_000;
+
+/** A memory between `initialize` and `close`: its threads, its columns, and the way of a change through them. */
+export class OpenMemory {
+  readonly folder: string;
+  readonly identity: MemoryIdentity;
+  readonly database: FeatureVectorDatabase;
+  readonly repository: PatternRepository;
+  readonly index: SimilarityIndex;
+  readonly feed: ChangeFeed;
+  readonly #options: CheckedOptions;
+  readonly #writer: PatternWriter | undefined;
+  /** Replies are shown in the order of their transactions, large ones over several turns. */
+  #showing: Promise<unknown> = Promise.resolve();
+  #followTimer: NodeJS.Timeout | undefined;
+  #ageTimer: NodeJS.Timeout | undefined;
+  readonly #damaged = new Set<number>();
+
+  /** Opens what the options say, or throws a StorageError and leaves nothing open. */
+  static async open(options: CheckedOptions): Promise<OpenMemory> {
+    const { root, readOnly } = options;
+    const folder = await openMemoryFolder(options.indexPath, {
+      ...(root === undefined ? {} : { root }),
+      create: !readOnly,
+    });
+    const database = new FeatureVectorDatabase(folder, { readOnly });
+    let memory: OpenMemory | undefined;
+    try {
+      const identity = identify(database, options);
+      memory = new OpenMemory(folder, database, identity, options);
+      await memory.#start();
+      return memory;
+    } catch (error) {
+      await memory?.index.end();
+      await memory?.endWriter();
+      await database.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    folder: string,
+    database: FeatureVectorDatabase,
+    identity: MemoryIdentity,
+    options: CheckedOptions,
+  ) {
+    this.folder = folder;
+    this.database = database;
+    this.identity = identity;
+    this.#options = options;
+    const { dimensions } = identity;
+    this.repository = new PatternRepository(database, {
+      dimensions,
+      onDamage: (slot, id) => this.#reportDamage(slot, id),
+    });
+    this.index = new SimilarityIndex({
+      onDamage: (slot) => this.#reportDamage(slot, this.repository.columns.id(slot)),
+      onEnd: () => undefined,
+    });
+    this.#writer = options.readOnly ? undefined : new PatternWriter({ dimensions, onEnd: () => undefined });
+    this.feed = new ChangeFeed(this.repository, (watched) => this.#watchOthers(watched));
+  }
+
+  get isReader(): boolean {
+    return this.#writer === undefined;
+  }
+
+  get writer(): PatternWriter {
+    if (this.#writer !== undefined) return this.#writer;
+    throw new StorageError(
+      'READ_ONLY',
+      'This memory is open for reading only: open it without readOnly to change it.',
+    );
+  }
+
+  private async endWriter(): Promise<void> {
+    await this.#writer?.end();
+  }
+
+  async #start(): Promise<void> {
+    const { folder, identity } = this;
+    // The lock first: nothing may change before this process is known to be the one that writes.
+    await this.#writer?.open(folder, this.#options.clipBudgetBytes);
+    this.database.refresh();
+    await Promise.all([
+      this.index.open({
+        folder,
+        memory: identity.memory,
+        dimensions: identity.dimensions,
+        distanceMetric: identity.distanceMetric,
+        persisted: this.#options.persistIndexOnDisk,
+        readOnly: this.#options.readOnly,
+      }),
+      this.repository.readAll(),
+    ]);
+    if (this.#writer !== undefined) {
+      await this.enforceRetention();
+      const { maxAge } = this.#options;
+      if (maxAge !== undefined) {
+        const pause = Math.min(60_000, Math.max(250, maxAge / 10));
+        this.#ageTimer = setInterval(() => this.enforceRetention().catch(() => undefined), pause).unref();
+      }
+    }
+  }
+
+  /** Resolves when the patterns are on disk and found by every kind of query. */
+  async put(
+    patterns: CheckedPattern[],
+    update?: { expected: number; keepVector: boolean },
+  ): Promise<Uint32Array> {
+    const reply = await this.writer.put(patterns, update);
+    await this.#show(async () => {
+      this.database.refresh();
+      const { records, offsets, lengths, slots } = reply;
+      for (let i = 0; i < slots.length; i++) {
+        if (i % shownAtOnce === shownAtOnce - 1) await new Promise(setImmediate);
+        const record = records.subarray(offsets[i]!, offsets[i]! + lengths[i]!);
+        this.feed.during(
+          slots[i]!,
+          () => this.repository.showRecord(slots[i]!, record),
+          () => readRecord(record, this.identity.dimensions),
+        );
+      }
+      this.repository.sequence = reply.sequence;
+      this.index.show(reply);
+    });
+    if (reply.droppedClips > 0) {
+      this.report({
+        kind: 'retention',
+        message: `${reply.droppedClips} of the oldest clips were dropped to keep the clip budget.`,
+        count: reply.droppedClips,
+      });
+    }
+    await this.enforceRetention();
+    return reply.slots;
+  }
+
+  /** Removes patterns in one transaction; those changed since `expected` stay. Resolves with how many went. */
+  async remove(ids: string[], expected: Uint32Array): Promise<number> {
+    const reply = await this.writer.remove(ids, expected);
+    await this.#show(async () => {
+      await this.#refreshSlots(reply.slots, reply.sequence);
+    });
+    return reply.slots.length;
+  }
+
+  /** What another process wrote, up to now. Does nothing in the process that writes. */
+  async follow(): Promise<void> {
+    if (this.#writer !== undefined) return;
+    await this.#show(async () => {
+      this.database.refresh();
+      const state = this.database.state();
+      const { sequence } = this.repository;
+      if (state.sequence === sequence) return;
+      const changed = this.database.remembersSince(sequence)
+        ? new Set([...this.database.changedSince(sequence)].flatMap(({ slots }) => [...slots]))
+        : Array.from(
+            { length: Math.max(state.slots, this.repository.columns.blocks.length) },
+            (_, slot) => slot,
+          );
+      await this.#refreshSlots(Uint32Array.from(changed), state.sequence);
+    });
+  }
+
+  /** Forgets what `maxPatterns` and `maxAge` no longer allow. */
+  async enforceRetention(): Promise<void> {
+    const { maxPatterns, maxAge } = this.#options;
+    const { repository } = this;
+    const slots: number[] = [];
+    if (maxAge !== undefined) {
+      const max = Date.now() - maxAge;
+      slots.push(...(await repository.matching(checkQuery({ createdAt: { max } }))));
+    }
+    const surplus = maxPatterns === undefined ? 0 : repository.columns.count - maxPatterns;
+    if (surplus > slots.length) slots.push(...(await repository.oldest(surplus)));
+    const unique = [...new Set(slots)];
+    let forgotten = 0;
+    for (let i = 0; i < unique.length; i += removedAtOnce) {
+      forgotten += await this.removeSlots(unique.slice(i, i + removedAtOnce));
+    }
+    if (forgotten > 0) {
+      const message = `${forgotten} of the oldest patterns were forgotten, as maxPatterns and maxAge ask.`;
+      this.report({ kind: 'retention', message, count: forgotten });
+    }
+  }
+
+  /** Removes the patterns that are in these slots now. */
+  removeSlots(slots: ArrayLike<number>): Promise<number> {
+    const { columns } = this.repository;
+    const present = Array.from(slots).filter((slot) => columns.id(slot) !== undefined);
+    const ids = present.map((slot) => columns.id(slot)!);
+    return this.remove(
+      ids,
+      Uint32Array.from(present, (slot) => columns.sequence(slot)),
+    );
+  }
+
+  async stats(): Promise<StorageStats> {
+    const { columns } = this.repository;
+    const identity = this.database.identity()!;
+    const { clips, sequence } = this.database.state();
+    const search = await this.index.state();
+    return {
+      patterns: columns.count,
+      dimensions: identity.dimensions,
+      distanceMetric: identity.distanceMetric,
+      ...(identity.encoder === undefined ? {} : { encoder: identity.encoder }),
+      types: Object.fromEntries(columns.types.counts()),
+      sources: Object.fromEntries(columns.sources.counts()),
+      labels: Object.fromEntries(columns.labels.counts()),
+      tags: Object.fromEntries(columns.tags.counts()),
+      clips: { count: clips.count, bytes: clips.bytes, budgetBytes: this.#options.clipBudgetBytes },
+      disk: await this.#bytesOnDisk(),
+      graph: {
+        state: search.graph === undefined ? (columns.count < scanBelow ? 'none' : 'building') : 'ready',
+        patterns: search.graph ?? 0,
+        recent: search.recent,
+      },
+      transaction: sequence,
+    };
+  }
+
+  async flush(): Promise<void> {
+    await this.#showing;
+  }
+
+  async #bytesOnDisk(): Promise<StorageStats['disk']> {
+    const disk = { patterns: 0, caches: 0 };
+    for (const name of await readdir(this.folder)) {
+      const { size } = await stat(path.join(this.folder, name)).catch(() => ({ size: 0 }));
+      if (name === memoryFiles.patterns || name === memoryFiles.patternsLock) disk.patterns += size;
+      else disk.caches += size;
+    }
+    return disk;
+  }
+
+  report(event: StorageHealthEvent): void {
+    this.#options.onHealthEvent?.(event);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#followTimer);
+    clearInterval(this.#ageTimer);
+    this.feed.complete();
+    await this.#showing;
+    await this.index.close();
+    await this.#writer?.close();
+    await this.database.close();
+  }
+
+  #show(apply: () => Promise<void>): Promise<void> {
+    const shown = this.#showing.then(apply);
+    this.#showing = shown.catch(() => undefined);
+    return shown;
+  }
+
+  async #refreshSlots(slots: Uint32Array, sequence: number): Promise<void> {
+    this.database.refresh();
+    const { repository } = this;
+    const read = (slot: number): StoredPattern | undefined => repository.read(slot);
+    for (let i = 0; i < slots.length; i++) {
+      if (i % shownAtOnce === shownAtOnce - 1) await new Promise(setImmediate);
+      const slot = slots[i]!;
+      this.feed.during(
+        slot,
+        () => repository.refreshSlot(slot),
+        () => read(slot),
+      );
+    }
+    repository.sequence = sequence;
+    this.index.refresh(slots, sequence);
+  }
+
+  /** A reader with watchers looks for changes by itself; otherwise each query does. */
+  #watchOthers(watched: boolean): void {
+    clearInterval(this.#followTimer);
+    if (watched && this.#writer === undefined) {
+      this.#followTimer = setInterval(() => this.follow().catch(() => undefined), followMilliseconds);
+    }
+  }
+
+  #reportDamage(slot: number, id: string | undefined): void {
+    if (this.#damaged.has(slot)) return;
+    this.#damaged.add(slot);
+    this.report({
+      kind: 'record-damaged',
+      message: `The pattern ${id === undefined ? `in slot ${slot}` : `"${id}"`} is damaged and left out: restore it from a backup or store it again.`,
+      ...(id === undefined ? {} : { id }),
+    });
+  }
+}

@@ -1,0 +1,187 @@
+import type { PatternQuery, StoredPattern } from '../pattern.ts';
+import { type CheckedQuery, checkQuery } from './checked-query.ts';
+import {
+  countMatches,
+  decodeCursor,
+  encodeCursor,
+  matchesRow,
+  matchingSlots,
+  orderedSlots,
+  positionOf,
+} from './column-query.ts';
+import type { PatternPage } from './feature-storage.ts';
+import type { FeatureVectorDatabase } from './feature-vector-database.ts';
+import { PatternColumns } from './pattern-columns.ts';
+import { isRecordWhole, readRecord, readRecordHead, readRecordText } from './record.ts';
+
+/** Patterns fetched before the event loop gets a turn: about three milliseconds. */
+const fetchedAtOnce = 256;
+const millisecondsAtOnce = 5;
+
+/** Patterns by id and by criteria: records from the database, criteria from columns in memory. */
+export class PatternRepository {
+  readonly columns = new PatternColumns();
+  readonly #database: FeatureVectorDatabase;
+  readonly #dimensions: number;
+  readonly #onDamage: (slot: number, id: string | undefined) => void;
+  /** The last transaction that the columns show. */
+  sequence = 0;
+
+  constructor(
+    database: FeatureVectorDatabase,
+    options: { dimensions: number; onDamage: (slot: number, id: string | undefined) => void },
+  ) {
+    this.#database = database;
+    this.#dimensions = options.dimensions;
+    this.#onDamage = options.onDamage;
+  }
+
+  /** Fills the columns from the records. Lets the event loop turn in between. */
+  async readAll(): Promise<void> {
+    const state = this.#database.state();
+    this.sequence = state.sequence;
+    await this.readSlots(state.slots, (n) => n);
+  }
+
+  /** Brings `count` slots up to date with the records. */
+  async readSlots(count: number, slotAt: (n: number) => number): Promise<void> {
+    let turnEnds = performance.now() + millisecondsAtOnce;
+    for (let n = 0; n < count; n++) {
+      this.refreshSlot(slotAt(n));
+      if (n % 32 === 31 && performance.now() > turnEnds) {
+        await new Promise(setImmediate);
+        turnEnds = performance.now() + millisecondsAtOnce;
+      }
+    }
+  }
+
+  /** Makes the row of a slot what its record says. */
+  refreshSlot(slot: number): void {
+    const record = this.#database.record(slot);
+    if (record === undefined) this.columns.clear(slot);
+    else if (isRecordWhole(record, this.#dimensions)) this.showRecord(slot, record);
+    else {
+      this.#onDamage(slot, this.columns.id(slot));
+      this.columns.clear(slot);
+    }
+  }
+
+  /** Makes the row of a slot what a whole record says. */
+  showRecord(slot: number, record: Uint8Array): void {
+    const head = readRecordHead(record);
+    const { id, type, metadata } = readRecordText(record, this.#dimensions);
+    this.columns.set(slot, {
+      id,
+      type,
+      sourceId: metadata.sourceId,
+      label: metadata.label,
+      tags: metadata.tags ?? [],
+      startTime: head.startTime,
+      endTime: head.endTime,
+      low: head.low,
+      high: head.high,
+      confidence: head.confidence,
+      createdAt: head.createdAt,
+      sequence: head.sequence,
+    });
+  }
+
+  /** The pattern in a slot; a damaged one is reported and left out. */
+  read(slot: number): StoredPattern | undefined {
+    const record = this.#database.record(slot);
+    if (record === undefined) return undefined;
+    if (isRecordWhole(record, this.#dimensions)) return readRecord(record, this.#dimensions);
+    this.#onDamage(slot, this.columns.id(slot));
+    return undefined;
+  }
+
+  slotOf(id: string): number | undefined {
+    return this.#database.slotOf(id);
+  }
+
+  get(id: string): StoredPattern | undefined {
+    this.#database.refresh();
+    const slot = this.#database.slotOf(id);
+    return slot === undefined ? undefined : this.read(slot);
+  }
+
+  /** Reads slots in order and leaves out what `isWanted` no longer wants when its turn comes. */
+  async readMany<Item>(slots: ArrayLike<number>, make: (slot: number) => Item | undefined): Promise<Item[]> {
+    const items: Item[] = [];
+    for (let n = 0; n < slots.length; n++) {
+      if (n % fetchedAtOnce === 0) {
+        if (n > 0) await new Promise(setImmediate);
+        this.#database.refresh();
+      }
+      const item = make(slots[n]!);
+      if (item !== undefined) items.push(item);
+    }
+    return items;
+  }
+
+  async query(query: CheckedQuery, limit: number): Promise<StoredPattern[]> {
+    if (limit > fetchedAtOnce * 4) {
+      const all: StoredPattern[] = [];
+      for await (const pattern of this.iterate({ ...query, limit })) all.push(pattern);
+      return all;
+    }
+    const slots = await orderedSlots(this.columns, query, limit);
+    return this.readMany(slots, (slot) =>
+      matchesRow(this.columns, query, slot) ? this.read(slot) : undefined,
+    );
+  }
+
+  async page(query: CheckedQuery, limit: number, cursor: unknown): Promise<PatternPage> {
+    const after = cursor === undefined ? undefined : decodeCursor(query, cursor);
+    const slots = await orderedSlots(this.columns, query, limit + 1, after);
+    const more = slots.length > limit;
+    const shown = more ? slots.slice(0, limit) : slots;
+    const next =
+      more && shown.length > 0
+        ? encodeCursor(query, positionOf(this.columns, query, shown.at(-1)!))
+        : undefined;
+    const patterns = await this.readMany(shown, (slot) =>
+      matchesRow(this.columns, query, slot) ? this.read(slot) : undefined,
+    );
+    return next === undefined ? { patterns } : { patterns, cursor: next };
+  }
+
+  /** Page by page, so that nothing has to be sorted or held as a whole. */
+  async *iterate(query: CheckedQuery): AsyncGenerator<StoredPattern> {
+    let left = query.limit ?? Infinity;
+    let cursor: string | undefined;
+    while (left > 0) {
+      const page: PatternPage = await this.page(query, Math.min(left, fetchedAtOnce * 4), cursor);
+      for (const pattern of page.patterns) yield pattern;
+      if (page.cursor === undefined) return;
+      left -= page.patterns.length;
+      cursor = page.cursor;
+    }
+  }
+
+  /** The slots of the first `limit` matches, in the query's order. */
+  ordered(query: CheckedQuery, limit: number): Promise<number[]> {
+    return orderedSlots(this.columns, query, limit);
+  }
+
+  count(query: CheckedQuery): Promise<number> {
+    return countMatches(this.columns, query);
+  }
+
+  matching(query: CheckedQuery): Promise<Uint32Array> {
+    return matchingSlots(this.columns, query);
+  }
+
+  matches(query: CheckedQuery, slot: number): boolean {
+    return matchesRow(this.columns, query, slot);
+  }
+
+  /** The patterns created longest ago. */
+  oldest(count: number): Promise<number[]> {
+    return orderedSlots(
+      this.columns,
+      checkQuery({ sortBy: 'createdAt', sortDirection: 'asc' } satisfies PatternQuery),
+      count,
+    );
+  }
+}

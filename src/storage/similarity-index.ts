@@ -1,0 +1,79 @@
+import type { DistanceMetric } from './options.ts';
+import type { SearchOpenReply, SearchReply, SearchRequest, SearchState } from './search-request.ts';
+import type { StorageError } from './storage-error.ts';
+import { WorkerChannel } from './worker-channel.ts';
+import type { PutReply } from './write-request.ts';
+
+const script = new URL(
+  import.meta.url.endsWith('.ts') ? './search-worker.ts' : './search-worker.js',
+  import.meta.url,
+);
+const openMilliseconds = 120_000;
+const searchMilliseconds = 60_000;
+
+/** The thread that searches, seen from the event loop. */
+export class SimilarityIndex {
+  readonly #channel: WorkerChannel<SearchRequest>;
+
+  constructor(options: { onDamage: (slot: number) => void; onEnd: (error: StorageError) => void }) {
+    this.#channel = new WorkerChannel(script, {
+      name: 'search thread',
+      onNotice: (notice) => options.onDamage((notice as { slot: number }).slot),
+      onEnd: options.onEnd,
+    });
+  }
+
+  open(options: {
+    folder: string;
+    memory: string;
+    dimensions: number;
+    distanceMetric: DistanceMetric;
+    persisted: boolean;
+    readOnly: boolean;
+  }): Promise<SearchOpenReply> {
+    return this.#channel.request({ kind: 'open', ...options }, { milliseconds: openMilliseconds });
+  }
+
+  /** Later searches find what the reply says went to disk. Takes the reply's records. */
+  show(reply: PutReply): void {
+    const { sequence, records, offsets, lengths, slots } = reply;
+    this.#channel.tell({ kind: 'stored', sequence, records, offsets, lengths, slots }, [records.buffer]);
+  }
+
+  /** Later searches see these slots as they are on disk. */
+  refresh(slots: Uint32Array, sequence: number): void {
+    this.#channel.tell({ kind: 'changed', slots, sequence });
+  }
+
+  search(features: Float32Array, count: number, candidates: Uint32Array | undefined): Promise<SearchReply> {
+    // Copied by the message, so the caller may change its vector; a view would drag its whole buffer along.
+    const request: SearchRequest = {
+      kind: 'search',
+      features: features.slice(),
+      count,
+      ...(candidates && { candidates }),
+    };
+    return this.#channel.request<SearchReply>(request, { milliseconds: searchMilliseconds });
+  }
+
+  /** Compares what it holds with the records; answers what is wrong. */
+  verify(): Promise<string[]> {
+    return this.#channel.request({ kind: 'verify' }, { milliseconds: openMilliseconds });
+  }
+
+  state(): Promise<SearchState> {
+    return this.#channel.request({ kind: 'state' }, { milliseconds: searchMilliseconds });
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#channel.request({ kind: 'close' }, { milliseconds: searchMilliseconds });
+    } finally {
+      await this.#channel.end();
+    }
+  }
+
+  end(): Promise<void> {
+    return this.#channel.end();
+  }
+}

@@ -1,0 +1,211 @@
+import { exactSearch, type MetricKind } from 'usearch';
+import type { DistanceMetric } from './options.ts';
+import { dot, usearchMetric } from './similarity.ts';
+
+/** What a scan found, nearest first; distances are usearch's and approximate for `cosine`. */
+export interface Proposals {
+  slots: number[];
+  distances: number[];
+}
+
+type Numbers = Int8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+
+const bytesPerChunk = 6 * 1024 * 1024;
+const rowsGathered = 1024;
+
+/**
+ * Vectors in memory, one row each without gaps, to be compared one by one with usearch's SIMD kernels.
+ *
+ * For `cosine` a row is int8 (77 MB for 100,000 vectors of 768), each scaled to use the whole range; the other
+ * metrics need the length of a vector, so there a row is float32.
+ */
+export class VectorTable {
+  readonly #dimensions: number;
+  readonly #metric: DistanceMetric;
+  readonly #rowsPerChunk: number;
+  readonly #chunks: Numbers[] = [];
+  readonly #slots: number[] = [];
+  readonly #sequences: number[] = [];
+  readonly #rowOf = new Map<number, number>();
+  readonly #gathered: Numbers;
+  readonly #query: Numbers;
+  /** Largest error that rounding to int8 made to a vector of length one. */
+  #rounding = 0;
+  #longest = 0;
+
+  constructor(dimensions: number, metric: DistanceMetric) {
+    this.#dimensions = dimensions;
+    this.#metric = metric;
+    const bytes = dimensions * (metric === 'cosine' ? 1 : 4);
+    this.#rowsPerChunk = Math.max(16, Math.floor(bytesPerChunk / bytes));
+    this.#gathered = this.#allocate(rowsGathered);
+    this.#query = this.#allocate(1);
+  }
+
+  get count(): number {
+    return this.#slots.length;
+  }
+
+  /** The transaction that last changed the slot's vector, or -1 where there is none. */
+  sequence(slot: number): number {
+    const row = this.#rowOf.get(slot);
+    return row === undefined ? -1 : this.#sequences[row]!;
+  }
+
+  slots(): IterableIterator<number> {
+    return this.#rowOf.keys();
+  }
+
+  set(slot: number, vector: Float32Array, sequence: number): void {
+    let row = this.#rowOf.get(slot);
+    if (row === undefined) {
+      row = this.#slots.length;
+      if (row === this.#chunks.length * this.#rowsPerChunk)
+        this.#chunks.push(this.#allocate(this.#rowsPerChunk));
+      this.#slots.push(slot);
+      this.#sequences.push(sequence);
+      this.#rowOf.set(slot, row);
+    }
+    this.#sequences[row] = sequence;
+    const chunk = this.#chunks[Math.floor(row / this.#rowsPerChunk)]!;
+    const rounding = this.#write(vector, chunk, (row % this.#rowsPerChunk) * this.#dimensions);
+    this.#rounding = Math.max(this.#rounding, rounding);
+    if (this.#metric !== 'cosine') this.#longest = Math.max(this.#longest, Math.sqrt(dot(vector, vector)));
+  }
+
+  /** The last row takes the place of the removed one. */
+  remove(slot: number): void {
+    const row = this.#rowOf.get(slot);
+    if (row === undefined) return;
+    const last = this.#slots.length - 1;
+    if (row !== last) {
+      const to = this.#chunks[Math.floor(row / this.#rowsPerChunk)]!;
+      to.set(this.#row(last), (row % this.#rowsPerChunk) * this.#dimensions);
+      this.#slots[row] = this.#slots[last]!;
+      this.#sequences[row] = this.#sequences[last]!;
+      this.#rowOf.set(this.#slots[row]!, row);
+    }
+    this.#slots.pop();
+    this.#sequences.pop();
+    this.#rowOf.delete(slot);
+    if (last % this.#rowsPerChunk === 0) this.#chunks.pop();
+  }
+
+  /** The `wanted` nearest of all rows, or of those in `slots`; what is not in the table is passed over. */
+  nearest(vector: Float32Array, wanted: number, slots?: Uint32Array): Proposals {
+    this.#write(vector, this.#query, 0);
+    return slots === undefined ? this.#nearestOfAll(wanted) : this.#nearestOf(slots, wanted);
+  }
+
+  /**
+   * How far a distance may be off, so that the scan can prove that it missed nothing: by Cauchy and Schwarz never
+   * more than the rounding errors' lengths, and in many dimensions, where rounding errors point nowhere, not more
+   * than eight standard deviations of their projection.
+   */
+  distanceMargin(vector: Float32Array): number {
+    const length = Math.sqrt(dot(vector, vector));
+    if (this.#metric === 'cosine') {
+      const own = this.#write(vector, this.#query, 0);
+      return 1e-6 + Math.min(1, 8 / Math.sqrt(this.#dimensions)) * (own + this.#rounding);
+    }
+    const scale = this.#metric === 'dot' ? length * this.#longest : (length + this.#longest) ** 2;
+    return 1e-5 * scale + Number.MIN_VALUE;
+  }
+
+  #nearestOfAll(wanted: number): Proposals {
+    const best: Proposals = { slots: [], distances: [] };
+    this.#chunks.forEach((chunk, number) => {
+      const first = number * this.#rowsPerChunk;
+      const rows = Math.min(this.#rowsPerChunk, this.#slots.length - first);
+      this.#merge(best, chunk, rows, wanted, (row) => this.#slots[first + row]!);
+    });
+    return best;
+  }
+
+  #nearestOf(slots: Uint32Array, wanted: number): Proposals {
+    const best: Proposals = { slots: [], distances: [] };
+    const present: number[] = [];
+    const flush = () => {
+      if (present.length > 0)
+        this.#merge(best, this.#gathered, present.length, wanted, (row) => present[row]!);
+      present.length = 0;
+    };
+    for (const slot of slots) {
+      const row = this.#rowOf.get(slot);
+      if (row === undefined) continue;
+      this.#gathered.set(this.#row(row), present.length * this.#dimensions);
+      if (present.push(slot) === rowsGathered) flush();
+    }
+    flush();
+    return best;
+  }
+
+  #merge(
+    best: Proposals,
+    numbers: Numbers,
+    rows: number,
+    wanted: number,
+    slotOf: (row: number) => number,
+  ): void {
+    // exactSearch ignores a view's byteOffset, so views here always begin at their buffer's start.
+    const data = numbers.subarray(0, rows * this.#dimensions);
+    const metric = usearchMetric[this.#metric] as MetricKind;
+    const found = exactSearch(data, this.#query, this.#dimensions, Math.min(wanted, rows), metric, 1);
+    const { keys, distances } = found as { keys: BigUint64Array; distances: Float32Array };
+    const slots: number[] = [];
+    const merged: number[] = [];
+    let mine = 0;
+    for (let theirs = 0; slots.length < wanted; ) {
+      const old = mine < best.slots.length ? best.distances[mine]! : Infinity;
+      const fresh = theirs < keys.length ? distances[theirs]! : Infinity;
+      if (mine >= best.slots.length && theirs >= keys.length) break;
+      if (theirs >= keys.length || (mine < best.slots.length && old <= fresh)) {
+        slots.push(best.slots[mine]!);
+        merged.push(best.distances[mine++]!);
+      } else {
+        slots.push(slotOf(Number(keys[theirs]!)));
+        merged.push(distances[theirs++]!);
+      }
+    }
+    best.slots = slots;
+    best.distances = merged;
+  }
+
+  #row(row: number): Numbers {
+    const start = (row % this.#rowsPerChunk) * this.#dimensions;
+    return this.#chunks[Math.floor(row / this.#rowsPerChunk)]!.subarray(
+      start,
+      start + this.#dimensions,
+    ) as Numbers;
+  }
+
+  #allocate(rows: number): Numbers {
+    const length = rows * this.#dimensions;
+    return this.#metric === 'cosine' ? new Int8Array(length) : new Float32Array(length);
+  }
+
+  /** Answers the length of the rounding error, relative to the vector's length. */
+  #write(vector: Float32Array, target: Numbers, offset: number): number {
+    if (this.#metric !== 'cosine') {
+      target.set(vector, offset);
+      return 0;
+    }
+    let largest = 0;
+    for (let i = 0; i < vector.length; i++) {
+      const size = Math.abs(vector[i]!);
+      if (size > largest) largest = size;
+    }
+    // Below this the division overflows; such a vector is zero to every kernel.
+    const scale = largest < 1e-300 ? 0 : 127 / largest;
+    let error = 0;
+    let length = 0;
+    for (let i = 0; i < vector.length; i++) {
+      const scaled = vector[i]! * scale;
+      const rounded = Math.round(scaled);
+      target[offset + i] = rounded;
+      error += (scaled - rounded) * (scaled - rounded);
+      length += scaled * scaled;
+    }
+    return length === 0 ? 0 : Math.sqrt(error / length);
+  }
+}
