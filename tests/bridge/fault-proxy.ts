@@ -9,6 +9,7 @@ import { connect, createServer, type Socket } from 'node:net';
  * - `throttle`: `bytesPerSecond` in each direction.
  * - `blackHole`: takes everything and hands on nothing, in both directions.
  * - `halfOpen`: nothing comes back from the server; what is sent still arrives there.
+ *   A connection of which these have swallowed something stays dead in that direction: TCP knows no holes.
  * - `refuse`: resets new connections.
  */
 export type Fault =
@@ -30,12 +31,12 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** A read beyond this is not taken from the socket before the earlier one is gone, as in a real network. */
 const tickMs = 10;
 
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   let fault: Fault = { kind: 'pass' };
   const pairs = new Set<[Socket, Socket]>();
+  const dead = new WeakSet<Socket>();
 
   const server = createServer((client) => {
     client.on('error', () => {});
@@ -69,7 +70,8 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   async function pass(chunk: Buffer, to: Socket, direction: 'up' | 'down'): Promise<void> {
     for (let rest = chunk; rest.length > 0 && !to.destroyed; ) {
       const { kind } = fault;
-      if (kind === 'blackHole' || (kind === 'halfOpen' && direction === 'down')) return;
+      if (kind === 'blackHole' || (kind === 'halfOpen' && direction === 'down')) dead.add(to);
+      if (dead.has(to)) return;
       let bytes = rest.length;
       if (fault.kind === 'slice') bytes = Math.min(bytes, fault.bytes);
       if (fault.kind === 'throttle')

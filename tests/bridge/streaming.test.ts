@@ -45,7 +45,9 @@ async function* microphone(count: number, everyMs: number, loudest?: number): As
 
 /** Streams and connections that the server holds. */
 async function serverHolds(): Promise<{ streams: number; connections: number }> {
-  const response = await fetch(`${bridge.url}/metrics`, { headers: { authorization: `Bearer ${bridge.token}` } });
+  const response = await fetch(`${bridge.url}/metrics`, {
+    headers: { authorization: `Bearer ${bridge.token}` },
+  });
   const text = await response.text();
   const gauge = (name: string) => Number(new RegExp(`^earmark_${name} (\\S+)$`, 'm').exec(text)?.[1]);
   return { streams: gauge('streams'), connections: gauge('connections') };
@@ -70,7 +72,9 @@ describe('a stream', () => {
   test('shares one connection with others, each with its own order', async () => {
     const expected = await expectedFeatures(40);
     const before = service.metrics().health.latencies.connect?.count ?? 0;
-    const all = await Promise.all(Array.from({ length: 12 }, () => collect(service.processAudioStream(fileOf(40)))));
+    const all = await Promise.all(
+      Array.from({ length: 12 }, () => collect(service.processAudioStream(fileOf(40)))),
+    );
     for (const outcomes of all) expect(faultsOf(outcomes, expected)).toEqual(noFaults);
     expect(service.metrics().health.latencies.connect!.count).toBe(before + 1);
   });
@@ -126,7 +130,9 @@ describe('a stream', () => {
       code: 'MODEL_NOT_FOUND',
     });
     await using stranger = new PythonBridgeService({ baseUrl: bridge.url, token: 'wrong' });
-    await expect(collect(stranger.processAudioStream(fileOf(1)))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(collect(stranger.processAudioStream(fileOf(1)))).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
     expect(stranger.metrics().reconnects).toBe(0);
   });
 
@@ -160,7 +166,8 @@ describe('a stream', () => {
     }
     // 16 unanswered, and as many vectors of 56 bytes as a credit of 256 KiB or 256 waiting outcomes let through.
     expect(asked).toBeLessThanOrEqual(16 + 256 + 2);
-    for (let i = 1; i < 1000; i++) expect((await stream.next()).value).toMatchObject({ ok: true, value: { seq: i } });
+    for (let i = 1; i < 1000; i++)
+      expect((await stream.next()).value).toMatchObject({ ok: true, value: { seq: i } });
     await stream.return!();
   });
 });
@@ -211,7 +218,9 @@ describe('ending a stream', () => {
   test('before its first read does nothing at all', async () => {
     const stream = service.processAudioStream(fileOf(3), { signal: AbortSignal.abort() });
     await stream.return!();
-    await expect(service.processAudioStream(fileOf(3), { signal: AbortSignal.abort() }).next()).rejects.toMatchObject({
+    await expect(
+      service.processAudioStream(fileOf(3), { signal: AbortSignal.abort() }).next(),
+    ).rejects.toMatchObject({
       code: 'CANCELLED',
     });
     expect(await serverHolds()).toEqual({ streams: 0, connections: 0 });
@@ -256,8 +265,16 @@ describe('a live stream that the server cannot follow', () => {
 
   test('is answered with an error for a window on which the model hangs, and goes on', async () => {
     // Of different lengths, because the server runs equal ones together and gives them up together.
-    const windows = listOf(windowOf(0), windowOf(1, { samples: 1700, loudest: 8 }), windowOf(2, { samples: 1800 }));
+    const windows = listOf(
+      windowOf(0),
+      windowOf(1, { samples: 1700, loudest: 8 }),
+      windowOf(2, { samples: 1800 }),
+    );
     const outcomes = await collect(service.processAudioStream(windows, { encoding: 'f32le' }));
-    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(['ok', 'INTERNAL', 'ok']);
+    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual([
+      'ok',
+      'INTERNAL',
+      'ok',
+    ]);
   });
 });
