@@ -35,7 +35,7 @@ MOST_WINDOWS: Final = 8192
 _IN_FLIGHT: Final = 16
 
 SampleRate: TypeAlias = Annotated[int, Field(ge=1, le=384_000)]
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=3600, strict=False, allow_inf_nan=False)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 ModelName: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -52,7 +52,7 @@ class AudioJson(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    audio: list[Annotated[float, Field(strict=False, allow_inf_nan=False)]] | str
+    audio: list[Annotated[float, Field(allow_inf_nan=False)]] | str
     sampleRate: SampleRate
     encoding: Encoding = "s16le"
     options: Options = Options()

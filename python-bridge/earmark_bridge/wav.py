@@ -17,6 +17,7 @@ _EXTENSIBLE: Final = 0xFFFE
 # The tail that every extensible subformat of a classic format tag shares.
 _SUBFORMAT_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")
 _MOST_CHANNELS: Final = 64
+_HIGHEST_RATE: Final = 384_000
 # Recorders that write to a pipe cannot know the length and leave about 2 GiB or more there.
 _LENGTH_UNKNOWN_FROM: Final = 0x7FFF0000
 
@@ -49,14 +50,17 @@ def _read_format(chunk: memoryview) -> _Format:
         (tag,) = struct.unpack_from("<H", chunk, 24)
     if (tag, bits) not in {(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64)}:
         raise _refuse(f"format {tag} with {bits} bits; PCM of 8, 16, 24, 32 bits and float of 32, 64 bits are read")
-    if not 1 <= channels <= _MOST_CHANNELS or sample_rate == 0 or frame_bytes != channels * bits // 8:
+    possible = 1 <= channels <= _MOST_CHANNELS and 1 <= sample_rate <= _HIGHEST_RATE
+    if not possible or frame_bytes != channels * bits // 8:
         raise _refuse(f"{channels} channels at {sample_rate} Hz in frames of {frame_bytes} bytes do not fit together")
     return _Format(tag, channels, sample_rate, bits)
 
 
 def _decode(data: memoryview, form: _Format) -> Samples:
     if form.tag == _FLOAT:
-        return np.frombuffer(data, f"<f{form.bits // 8}").astype(np.float32)
+        # What overflows float32 becomes infinite, which `checked` refuses.
+        with np.errstate(over="ignore"):
+            return np.frombuffer(data, f"<f{form.bits // 8}").astype(np.float32)
     if form.bits == 8:
         return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / np.float32(128)
     if form.bits == 16:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from bundle import write_models
 from hypothesis import settings
 from server_process import ServerProcess
 from wire import Client, greet
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # A shared machine stalls now and then; a test fails by what it sees, not by how long it took.
 settings.register_profile("earmark", deadline=None, max_examples=100)

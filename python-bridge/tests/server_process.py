@@ -91,6 +91,12 @@ class ServerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
+        for pipe in (self.process.stdin, self.process.stderr):
+            if pipe:
+                pipe.close()

@@ -101,6 +101,7 @@ class Client:
         except ConnectionClosed as closed:
             if closed.rcvd is None:
                 raise  # the connection broke without a close frame
+            self.socket.close()
             return errors, closed.rcvd.code
 
 
@@ -119,7 +120,7 @@ def dial(url: str, *, headers: dict[str, str] | None = None, subprotocols: list[
     """A connection without its `hello`. `url` is the server's http address."""
     socket = connect(
         url.replace("http", "ws", 1) + "/v1/stream",
-        subprotocols=[SUBPROTOCOL] if subprotocols is None else subprotocols,  # type: ignore[arg-type]
+        subprotocols=([SUBPROTOCOL] if subprotocols is None else subprotocols) or None,  # type: ignore[arg-type]
         additional_headers=headers,
         compression=None,
         ping_interval=None,

@@ -55,7 +55,10 @@ def frame(
     first_sample: float = 0,
 ) -> bytes:
     data = payload(dtype if dtype in DTYPES else S16LE, values)
-    return HEADER.pack(version, kind, dtype, flags, stream, seq, len(values) if count is None else count, first_sample) + data
+    return (
+        HEADER.pack(version, kind, dtype, flags, stream, seq, len(values) if count is None else count, first_sample)
+        + data
+    )
 
 
 def valid_frame(name: str, values: list[float], **fields: Any) -> dict[str, Any]:
@@ -99,7 +102,9 @@ def frames() -> dict[str, Any]:
             valid_frame("largest firstSample", [0.5, 0.5], first_sample=SAFE_MAX),
             valid_frame("firstSample beyond 32 bits", [0.5, 0.5], seq=9, first_sample=2**40 + 1),
             valid_frame("features", [0.5, 0.0, -0.75], kind=FEATURES, dtype=F32LE, seq=12, first_sample=16000),
-            valid_frame("features after a gap", [1.0, 0.0], kind=FEATURES, dtype=F32LE, flags=1, seq=1, first_sample=8000),
+            valid_frame(
+                "features after a gap", [1.0, 0.0], kind=FEATURES, dtype=F32LE, flags=1, seq=1, first_sample=8000
+            ),
         ],
         "invalid": [
             broken_frame("empty", WINDOW, b""),
@@ -266,7 +271,9 @@ def server_messages() -> dict[str, Any]:
             valid_message("draining", {"type": "draining", "afterMs": 10000}),
             valid_message("error of the connection", error | {"retryAfterMs": 1000}),
             valid_message("error of a stream", error | {"code": "SAMPLE_RATE", "retryable": False, "stream": 7}),
-            valid_message("error of a window", error | {"code": "TOO_SHORT", "retryable": False, "stream": 7, "seq": 3}),
+            valid_message(
+                "error of a window", error | {"code": "TOO_SHORT", "retryable": False, "stream": 7, "seq": 3}
+            ),
         ],
         "invalid": [
             bad("not JSON", "<html>"),
@@ -297,7 +304,7 @@ def server_messages() -> dict[str, Any]:
 def vectors() -> dict[str, Any]:
     return {
         "protocol": "earmark.v1",
-        "about": "Written by tests/protocol/make_vectors.py. `valid` frames and messages decode to what is beside them, "
+        "about": "Written by make_vectors.py. `valid` frames and messages decode to what is beside them, "
         "`invalid` ones to the error (a server's messages at the client: BAD_RESPONSE), "
         "`refused` windows are well-formed and answered with the error under `limits`.",
         "frames": frames(),

@@ -1,0 +1,159 @@
+"""Who is let in: Host, Origin, token, and what the server refuses to start as."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from server_process import SERVER, ServerProcess
+from websockets.exceptions import InvalidStatus
+from wire import dial, greet
+
+TOKEN = "a-token-that-must-not-show"
+
+
+@pytest.fixture(scope="module")
+def guarded(models_file: Path) -> Iterator[ServerProcess]:
+    arguments = ["--allow-host", "bridge.example", "--allow-origin", "https://red.example"]
+    with ServerProcess(models_file, *arguments, token=TOKEN) as running:
+        yield running
+
+
+def upgrade_status(url: str, **headers: str) -> int:
+    try:
+        dial(url, headers={name.replace("_", "-"): value for name, value in headers.items()}).socket.close()
+    except InvalidStatus as refused:
+        return refused.response.status_code
+    return 101
+
+
+class TestHostAndOrigin:
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST", "127.1.2.3"])
+    def test_loopback_hosts(self, url: str, host: str) -> None:
+        assert httpx.get(f"{url}/livez", headers={"host": host}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a@localhost", "10.0.0.1"]
+    )
+    def test_other_hosts(self, url: str, host: str) -> None:
+        answer = httpx.get(f"{url}/livez", headers={"host": host})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN_ORIGIN")
+
+    @pytest.mark.parametrize("origin", ["http://localhost:1880", "https://127.0.0.1", "http://[::1]:1880"])
+    def test_loopback_origins(self, url: str, origin: str) -> None:
+        assert httpx.get(f"{url}/health", headers={"origin": origin}).status_code == 200
+        assert upgrade_status(url, origin=origin) == 101
+
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            "https://evil.example",
+            "null",
+            "",
+            "http://localhost.evil.example",
+            "file://localhost",
+            "http://[::",
+            "http://a@localhost",
+        ],
+    )
+    def test_other_origins(self, url: str, origin: str) -> None:
+        answer = httpx.post(f"{url}/models/load", json={"name": "fixture"}, headers={"origin": origin})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN_ORIGIN")
+        assert upgrade_status(url, origin=origin) == 403
+
+    def test_the_allow_lists(self, guarded: ServerProcess) -> None:
+        auth = {"authorization": f"Bearer {TOKEN}"}
+        for name, value, status in [
+            ("host", "bridge.example", 200),
+            ("host", "other.example", 403),
+            ("origin", "https://red.example", 200),
+            ("origin", "http://red.example", 403),
+        ]:
+            assert httpx.get(f"{guarded.url}/health", headers=auth | {name: value}).status_code == status
+
+    def test_there_is_no_cors(self, url: str) -> None:
+        asked = {"origin": "http://localhost:1880", "access-control-request-method": "POST"}
+        for answer in (httpx.get(f"{url}/health", headers=asked), httpx.options(f"{url}/health", headers=asked)):
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+class TestToken:
+    def test_without_or_with_another_token(self, guarded: ServerProcess) -> None:
+        for given in (None, "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer", f"bearer {TOKEN[:-1]}"):
+            headers = {"authorization": given} if given else {}
+            answer = httpx.get(f"{guarded.url}/health", headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
+            assert upgrade_status(guarded.url, **headers) == 401
+
+    def test_a_token_in_the_url_does_not_count(self, guarded: ServerProcess) -> None:
+        assert httpx.get(f"{guarded.url}/health", params={"token": TOKEN}).status_code == 401
+
+    def test_with_the_token(self, guarded: ServerProcess) -> None:
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        assert httpx.get(f"{guarded.url}/health", headers=headers).status_code == 200
+        greet(guarded.url, headers=headers).socket.close()
+
+    def test_probes_need_none(self, guarded: ServerProcess) -> None:
+        for path in ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"):
+            assert httpx.get(guarded.url + path).status_code == 200
+
+    def test_the_log_does_not_hold_it(self, guarded: ServerProcess) -> None:
+        httpx.get(f"{guarded.url}/health", params={"token": TOKEN}, headers={"authorization": f"Bearer {TOKEN}"})
+        assert TOKEN not in guarded.log
+        assert "clients need the token" in guarded.log
+
+
+class TestUpgrade:
+    @pytest.mark.parametrize("subprotocols", [[], ["earmark.v0"], ["audio-memory.v1"]])
+    def test_another_subprotocol(self, url: str, subprotocols: list[str]) -> None:
+        with pytest.raises(InvalidStatus) as refused:
+            dial(url, subprotocols=subprotocols)
+        assert refused.value.response.status_code == 426
+
+    def test_no_upgrade_at_all(self, url: str) -> None:
+        answer = httpx.get(f"{url}/v1/stream")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (426, "VERSION")
+
+    def test_no_compression(self, url: str) -> None:
+        client = dial(url)
+        assert client.socket.protocol.extensions == []
+        client.socket.close()
+
+
+class TestStart:
+    def start(self, models: Path, *arguments: str) -> tuple[int, str]:
+        command = [sys.executable, str(SERVER), "--models", str(models), "--port", "0", *arguments]
+        environment = {"PATH": "/usr/bin:/bin"}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        return ended.returncode, ended.stderr
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+    def test_other_machines_need_a_token(self, models_file: Path, host: str) -> None:
+        code, log = self.start(models_file, "--host", host)
+        assert code == 1
+        assert log.startswith(f"earmark bridge: {host} can be reached from other machines, so the server wants a token")
+        assert len(log.splitlines()) == 1
+
+    def test_other_machines_without_tls_are_warned_of(self, models_file: Path) -> None:
+        server = ServerProcess(models_file, host="0.0.0.0", token=TOKEN)
+        with server:
+            assert server.wait_for_line("WARNING: .* not encrypted")
+
+    def test_one_clear_line_for_each_mistake(self, models_file: Path, tmp_path: Path) -> None:
+        broken = tmp_path / "models.json"
+        broken.write_text('{"default": "a", "models": {}}', "utf-8")
+        for models, arguments, words in [
+            (tmp_path / "nowhere.json", [], "nowhere.json cannot be read"),
+            (broken, [], "'a' is not among its models"),
+            (models_file, ["--token-file", str(tmp_path / "none")], "token file"),
+            (models_file, ["--tls-key", "key.pem"], "TLS needs both"),
+            (models_file, ["--host", "no.such.host.invalid"], "token"),
+        ]:
+            code, log = self.start(models, *arguments)
+            assert code == 1
+            assert words in log
+            assert len(log.splitlines()) == 1
