@@ -45,7 +45,7 @@ export async function* cutAudio(
     }
   };
   for await (const chunk of source.chunks(signal)) {
-    tally.seconds += chunk.samples.length / chunk.sampleRate;
+    tally.seconds = (chunk.firstSample + chunk.samples.length) / chunk.sampleRate;
     yield* audible(cutter.push(chunk));
   }
   yield* audible(cutter.flush());

@@ -103,15 +103,16 @@ function drawLesson(clips: readonly LabelledClip[], shots: number, random: Seede
     if (indices === undefined) side.set(label, [index]);
     else indices.push(index);
   }
-  const labels = random.shuffle(
-    [...questions.keys()].sort().filter((label) => (examples.get(label)?.length ?? 0) >= shots),
-  );
-  if (labels.length < 2) return undefined;
+  const teachable = [...examples].filter(([, indices]) => indices.length >= shots).map(([label]) => label);
+  const labels = random.shuffle(teachable.sort());
   const unknown = new Set(labels.slice(0, labels.length < 3 ? 0 : Math.round(labels.length * unknownShare)));
   const taught = labels
     .filter((label) => !unknown.has(label))
     .map((label) => ({ label, examples: examples.get(label)!.slice(0, shots) }));
-  return { taught, unknown, asked: labels.flatMap((label) => questions.get(label)!) };
+  const known = taught.flatMap(({ label }) => questions.get(label) ?? []);
+  if (taught.length < 2 || known.length === 0) return undefined;
+  const strange = [...unknown].flatMap((label) => questions.get(label) ?? []);
+  return { taught, unknown, asked: [...known, ...strange] };
 }
 
 function nearest(
