@@ -1,4 +1,5 @@
-import { Observable } from 'rxjs';
+import { Observable, type Operator } from 'rxjs';
+import { pulledThrough } from './pulled-through.ts';
 
 /** Opens a session that is pulled; it ends all its work when the signal is aborted. */
 export type PullSession<T> = (signal: AbortSignal) => AsyncIterable<T>;
@@ -6,8 +7,8 @@ export type PullSession<T> = (signal: AbortSignal) => AsyncIterable<T>;
 /**
  * An Observable whose values are made only as fast as they are used. RxJS itself has no back-pressure: a
  * subscriber is pushed to. So Earmark's operators look for this class and, where they find it, join the two
- * async iterables underneath instead of subscribing; a pipeline of such operators over a file then reads
- * no faster than its slowest step.
+ * async iterables underneath instead of subscribing, and RxJS's own operators are led through one value at a
+ * time; a pipeline over a file then reads no faster than its slowest step.
  *
  * Each subscription, and each `for await`, is a session of its own. Unsubscribing aborts it.
  */
@@ -32,6 +33,13 @@ export class PullObservable<T> extends Observable<T> implements AsyncIterable<T>
       return () => abort.abort();
     });
     this.session = session;
+  }
+
+  /** How RxJS 7 applies an operator; so `map`, `filter`, `take` and the like keep the back-pressure. */
+  override lift<R>(operator?: Operator<T, R>): Observable<R> {
+    return new PullObservable<R>((signal) =>
+      pulledThrough(this.session, (source) => source.lift(operator), signal),
+    );
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void, undefined> {
