@@ -18,7 +18,7 @@ export interface PackedMap {
   header: MapHeader;
   /** The row of each point. */
   rows: Uint32Array;
-  /** `x, y` pairs, -32767 to 32767 over the widest extent of the map. */
+  /** `x, y` pairs, -32767 to 32767 over the wider side of the map, which lies in the middle. */
   positions: Int16Array;
   /** One more than the label's number, 0 without a label. */
   labels: Uint16Array;
@@ -37,13 +37,18 @@ export function packMap(
   generation: number,
 ): Uint8Array<ArrayBuffer> {
   let points = 0;
-  let extent = 1e-9;
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let row = 0; row < catalogue.rows; row++) {
     const [x, y] = catalogue.position(row);
     if (Number.isNaN(x)) continue;
     points++;
-    extent = Math.max(extent, Math.abs(x), Math.abs(y));
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
   }
+  const [middleX, middleY] = [(left + right) / 2, (top + bottom) / 2];
+  const scale = most / Math.max(1e-9, (right - left) / 2, (bottom - top) / 2);
   const header: MapHeader = {
     generation,
     revision,
@@ -61,8 +66,8 @@ export function packMap(
     const [x, y] = catalogue.position(row);
     if (Number.isNaN(x)) continue;
     columns.rows[point] = row;
-    columns.positions[2 * point] = Math.round((x / extent) * most);
-    columns.positions[2 * point + 1] = Math.round((y / extent) * most);
+    columns.positions[2 * point] = Math.round((x - middleX) * scale);
+    columns.positions[2 * point + 1] = Math.round((y - middleY) * scale);
     const label = catalogue.labelOf(row);
     columns.labels[point++] = label < mostLabels ? label + 1 : 0;
   }

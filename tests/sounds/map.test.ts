@@ -155,7 +155,7 @@ describe('packMap', () => {
     );
     expect(header).toEqual({ generation: 3, revision: 7, progress, points: 2, labels: ['Glocke', '門鈴'] });
     expect([...rows]).toEqual([0, 2]);
-    expect([...positions]).toEqual([-32767, 16384, 8192, 0]);
+    expect([...positions]).toEqual([-32767, 13107, 32767, -13107]);
     expect([...labels]).toEqual([1, 2]);
   });
 

@@ -257,10 +257,11 @@ export class MapPlot {
 
   /** In device pixels: smaller where there are many, bigger where one looks closer. */
   #radius(ratio: number): number {
-    const points = this.map?.header.points ?? 0;
-    const crowd = points > 20_000 ? 1 : points > 3000 ? 1.5 : points > 300 ? 2.5 : 4;
+    const points = Math.max(1, this.map?.header.points ?? 0);
+    const room = Math.sqrt((this.canvas.clientWidth * this.canvas.clientHeight) / points);
+    const crowd = Math.min(4, room / 5);
     const closer = Math.min(2.5, Math.sqrt(this.#scale / this.#fitting()));
-    return Math.max(1, Math.round(crowd * Math.max(1, closer) * ratio));
+    return Math.max(1, Math.round(Math.max(0.5, crowd) * Math.max(1, closer) * ratio));
   }
 
   #fitting(): number {

@@ -42,10 +42,10 @@ export function countText(text: Translate, sounds: number): string {
   return sounds === 1 ? text('count.one') : text('count.many', { n: sounds.toLocaleString() });
 }
 
-/** "12:03:11" today, with the date on other days. */
+/** "12:03" today, with the date on other days. */
 export function timeText(milliseconds: number): string {
   const date = new Date(milliseconds);
-  const time = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  const time = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
   if (date.toDateString() === new Date().toDateString()) return time;
   return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })} ${time}`;
 }
@@ -56,10 +56,10 @@ export function sourceText(sourceId: string): string {
 }
 
 export function percentText(similarity: number): string {
-  return `${Math.round(100 * similarity)} %`;
+  return `${Math.round(100 * similarity)}\u00a0%`;
 }
 
-/** The width of a space and a real minus, as typesetters write it. */
+/** With a true minus, and a blank at which no line ends. */
 export function loudnessText(decibels: number): string {
-  return `${Math.round(decibels)} dB`.replace('-', '−');
+  return `${Math.round(decibels)}\u00a0dB`.replace('-', '−');
 }

@@ -89,9 +89,8 @@ export class SoundList implements SidebarView {
     const quick = (key: string, words: string) =>
       button({ text: text(key), class: 'earmark-quick' }, () => this.show(words));
     const help = element(
-      'details',
-      { class: 'earmark-help' },
-      element('summary', {}, text('search.help')),
+      'div',
+      { class: 'earmark-help', hidden: true },
       ...[
         ['doorbell', 'label'],
         ['is:unlabelled', 'unlabelled'],
@@ -104,6 +103,11 @@ export class SoundList implements SidebarView {
       ),
       element('p', {}, text('search.keys')),
     );
+    const helpButton = button({ icon: 'question', title: text('search.help') }, () => {
+      help.hidden = !help.hidden;
+      helpButton.setAttribute('aria-expanded', String(!help.hidden));
+    });
+    helpButton.setAttribute('aria-expanded', 'false');
     this.#field.addEventListener('input', () => {
       window.clearTimeout(this.#typing);
       this.#typing = window.setTimeout(() => this.#readSearch(), typingPause);
@@ -128,6 +132,7 @@ export class SoundList implements SidebarView {
         quick('search.all', ''),
         quick('search.new', 'is:unlabelled'),
         quick('search.today', 'heard:today'),
+        helpButton,
       ),
       help,
       this.#problem,

@@ -50,7 +50,7 @@ export class SoundRow {
     this.sound = sound;
     const { text } = this.#context;
     this.#drawLabel();
-    const seconds = text('sound.seconds', { n: (sound.endTime - sound.startTime).toFixed(1) });
+    const seconds = `${(sound.endTime - sound.startTime).toFixed(1)}\u00a0s`;
     const facts = [timeText(sound.createdAt), sourceText(sound.sourceId), seconds];
     if (this.#details?.loudness !== undefined) facts.push(loudnessText(this.#details.loudness));
     if (sound.tags?.length) facts.push(sound.tags.map((tag) => `#${tag}`).join(' '));

@@ -106,10 +106,8 @@ export class SuggestionsView implements SidebarView {
   #group({ ids, thisWeek, examples, guess }: Suggestions['groups'][number]): HTMLElement {
     const { text, canWrite } = this.#context;
     const all = countText(text, ids.length);
-    const title = text(thisWeek > 0 ? 'suggest.heard-this-week' : 'suggest.heard', {
-      n: thisWeek,
-      sounds: all,
-    });
+    const key = thisWeek === 0 ? 'heard' : thisWeek === ids.length ? 'heard-this-week' : 'heard-both';
+    const title = text(`suggest.${key}`, { n: ids.length, week: thisWeek });
     const card = this.#card(examples, title, [], ids);
     if (!canWrite) return card;
     const choices = element('div', { class: 'earmark-choices' });
