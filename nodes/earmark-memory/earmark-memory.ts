@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { EarmarkError } from '../../src/errors.ts';
+import { Recogniser } from '../../src/recognition/recogniser.ts';
 import { createFeatureStorage, type DistanceMetric, type FeatureStorage } from '../../src/storage/index.ts';
 import { registerAdminRoutes } from '../memory/admin-routes.ts';
 import { codedError, NodeError } from '../node-error.ts';
@@ -31,11 +32,15 @@ export interface MemoryNode extends Node {
   readonly threshold: number | undefined;
   /** Resolves when the memory is open; rejects when it cannot be opened. */
   storage(): Promise<FeatureStorage>;
+  /** Tells the labels apart; one for all nodes that believe from the same similarity. */
+  recogniser(threshold: number): Promise<Recogniser>;
 }
 
 /** Another process may let go of the folder, or a disk may be mounted late. */
 const retryMs = 5000;
 const dayMs = 86_400_000;
+/** A threshold that comes with each message must not leave one behind for each. */
+const mostRecognisers = 16;
 
 export default function (RED: NodeAPI): void {
   const sounds = registerAdminRoutes(RED);
@@ -66,6 +71,18 @@ export default function (RED: NodeAPI): void {
       return storage;
     };
 
+    const recognisers = new Map<number, Recogniser>();
+    node.recogniser = async (threshold) => {
+      const storage = await node.storage();
+      let recogniser = recognisers.get(threshold);
+      if (recogniser === undefined) {
+        if (recognisers.size >= mostRecognisers) closeRecognisers(recognisers);
+        recogniser = new Recogniser(storage, { threshold });
+        recognisers.set(threshold, recogniser);
+      }
+      return recogniser;
+    };
+
     const attempt = () => {
       const opening = open();
       node.storage = () => opening;
@@ -84,6 +101,7 @@ export default function (RED: NodeAPI): void {
     this.on('close', (_removed: boolean, done: () => void) => {
       closed = true;
       clearTimeout(timer);
+      closeRecognisers(recognisers);
       node.storage = () =>
         Promise.reject(new NodeError('NOT_SET_UP', 'The memory was closed by a new deployment.'));
       first
@@ -97,6 +115,11 @@ export default function (RED: NodeAPI): void {
     });
   }
   RED.nodes.registerType('earmark-memory', Memory);
+}
+
+function closeRecognisers(recognisers: Map<number, Recogniser>): void {
+  for (const recogniser of recognisers.values()) recogniser.close();
+  recognisers.clear();
 }
 
 function storageOptions(def: MemoryDef, userDir: string, node: Node) {

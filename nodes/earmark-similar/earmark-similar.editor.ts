@@ -9,6 +9,8 @@ interface Properties {
   limit: string;
   label: string;
   labelType: string;
+  confirmations: string;
+  holdBackSeconds: string;
 }
 
 RED.nodes.registerType<Properties>('earmark-similar', {
@@ -22,6 +24,8 @@ RED.nodes.registerType<Properties>('earmark-similar', {
     limit: { value: '5', validate: numberBetween({ min: 1, max: 1000, whole: true }) },
     label: { value: '' },
     labelType: { value: 'str' },
+    confirmations: { value: '1', validate: numberBetween({ min: 1, max: 100, whole: true }) },
+    holdBackSeconds: { value: '0', validate: numberBetween({ min: 0, max: 3600 }) },
   },
   inputs: 1,
   outputs: 2,

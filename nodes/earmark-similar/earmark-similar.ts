@@ -1,5 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { PatternQuery } from '../../src/pattern.ts';
+import { EventTracker } from '../../src/recognition/event-tracker.ts';
+import type { Recognition } from '../../src/recognition/recognition.ts';
 import type { SimilarPattern } from '../../src/storage/index.ts';
 import { missing, showMemory } from '../condition-status.ts';
 import { messageFeatures, messageVector, plainObject } from '../feature-message.ts';
@@ -16,70 +18,131 @@ interface SimilarDef extends NodeDef {
   limit: string;
   label: string;
   labelType: string;
+  confirmations: string;
+  holdBackSeconds: string;
 }
 
 const queueLimit = 256;
 /** For a model that nobody has calibrated. */
-const plainThreshold = 0.8;
+const plainThreshold = 0.6;
 
 export default function (RED: NodeAPI): void {
   function Similar(this: Node, def: SimilarDef): void {
     RED.nodes.createNode(this, def);
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
+    const events = new EventTracker({
+      confirmations: Math.min(100, Math.max(1, Math.round(optionalNumber(def.confirmations) ?? 1))),
+      holdBackMs: Math.min(3600, Math.max(0, optionalNumber(def.holdBackSeconds) ?? 0)) * 1000,
+    });
 
-    const criteria = async (message: Message, options: Record<string, unknown>): Promise<PatternQuery> => {
-      const label = options.label ?? (await typedText(RED, this, def.label, def.labelType, message));
-      const where = plainObject(options.where) as PatternQuery;
-      return typeof label === 'string' && label !== '' ? { ...where, label } : where;
-    };
+    const thresholdFor = (message: Message, options: Record<string, unknown>) =>
+      optionalNumber(options.threshold) ??
+      optionalNumber(def.threshold) ??
+      memory?.threshold ??
+      optionalNumber(plainObject(message.features).threshold) ??
+      plainThreshold;
 
-    const work = async ({ message, send }: Work) => {
-      if (memory === undefined) throw missing('memory');
-      const storage = await memory.storage();
-      const options = plainObject(message.options);
-      const vector = messageVector(message);
-      const { encoder } = messageFeatures(message);
-      const threshold =
-        optionalNumber(options.threshold) ??
-        optionalNumber(def.threshold) ??
-        memory.threshold ??
-        optionalNumber(plainObject(message.features).threshold) ??
-        plainThreshold;
-      const found = await storage.findSimilarPatterns(vector, {
-        similarityThreshold: -1,
-        maxResults: Math.max(1, optionalNumber(options.limit) ?? optionalNumber(def.limit) ?? 5),
-        where: await criteria(message, options),
-        ...(encoder !== undefined && { encoder }),
-      });
-      const matches = found.filter(({ similarity }) => similarity >= threshold).map(neighbour);
-      const [best] = matches;
-      if (best === undefined) {
-        const [closest] = found;
-        light.say('work', { fill: 'grey', shape: 'dot', text: 'status.no-match' });
-        send([null, Object.assign(message, { closest: closest === undefined ? null : neighbour(closest) })]);
-        return;
-      }
+    const showMatch = (label: string | null, similarity: number) =>
       light.say('work', {
         fill: 'green',
         shape: 'dot',
         text: RED._('status.match', {
-          label: best.label ?? RED._('status.unlabelled'),
-          similarity: best.similarity.toFixed(2),
+          label: label ?? RED._('status.unlabelled'),
+          similarity: similarity.toFixed(2),
         }),
       });
-      const mode = options.mode ?? def.mode;
-      const payload =
-        mode === 'neighbours' ? matches : { label: best.label, similarity: best.similarity, matches };
-      const features = { ...plainObject(message.features), vector: Array.from(vector) };
-      send([Object.assign(message, { payload, features }), null]);
+    const showUnknown = () => light.say('work', { fill: 'grey', shape: 'dot', text: 'status.no-match' });
+
+    /** Which of the taught sounds it is; a sound that goes on is told once where that was asked for. */
+    const recognise = async ({ message, send }: Work, options: Record<string, unknown>, only?: string) => {
+      const vector = messageVector(message);
+      const recogniser = await memory!.recogniser(thresholdFor(message, options));
+      const found = await recogniser.recognise(vector);
+      const { label, confidence, votes } = found;
+      const wanted = label !== undefined && (only === undefined || only === label);
+      const { event, announce } = events.hear(heard(message, wanted ? label : undefined));
+      if (!wanted) {
+        showUnknown();
+        send([
+          null,
+          Object.assign(message, { closest: closest(found), reason: found.reason ?? 'other-label' }),
+        ]);
+        return;
+      }
+      const { similarity } = votes.find((vote) => vote.label === label)!;
+      showMatch(label, similarity);
+      if (!announce) return;
+      const payload = { label, similarity, confidence, votes };
+      send([Object.assign(message, { payload, features: withVector(message, vector), event }), null]);
     };
 
-    workOnMessages(RED, this, { limit: queueLimit, policy: 'error', light, work });
+    const listNeighbours = async (
+      { message, send }: Work,
+      options: Record<string, unknown>,
+      only?: string,
+    ) => {
+      const vector = messageVector(message);
+      const threshold = thresholdFor(message, options);
+      const { encoder } = messageFeatures(message);
+      const where = plainObject(options.where) as PatternQuery;
+      const storage = await memory!.storage();
+      const found = await storage.findSimilarPatterns(vector, {
+        // The closest one is told even when it is not close enough.
+        similarityThreshold: Number.NEGATIVE_INFINITY,
+        maxResults: Math.max(1, optionalNumber(options.limit) ?? optionalNumber(def.limit) ?? 5),
+        where: only === undefined ? where : { ...where, label: only },
+        ...(encoder !== undefined && { encoder }),
+      });
+      const payload = found.filter(({ similarity }) => similarity >= threshold).map(neighbour);
+      const [best] = payload;
+      if (best === undefined) {
+        showUnknown();
+        send([null, Object.assign(message, { closest: found[0] ? neighbour(found[0]) : null })]);
+        return;
+      }
+      showMatch(best.label, best.similarity);
+      send([Object.assign(message, { payload, features: withVector(message, vector) }), null]);
+    };
+
+    workOnMessages(RED, this, {
+      limit: queueLimit,
+      policy: 'error',
+      light,
+      work: async (work) => {
+        if (memory === undefined) throw missing('memory');
+        const { message } = work;
+        const options = plainObject(message.options);
+        const given = typeof options.label === 'string' && options.label !== '' ? options.label : undefined;
+        const only = given ?? (await typedText(RED, this, def.label, def.labelType, message));
+        await ((options.mode ?? def.mode) === 'neighbours' ? listNeighbours : recognise)(work, options, only);
+      },
+    });
   }
   RED.nodes.registerType('earmark-similar', Similar);
 }
 
 function neighbour(similar: SimilarPattern) {
   return { ...patternSummary(similar), similarity: similar.similarity };
+}
+
+function closest({ votes: [best] }: Recognition) {
+  return best === undefined ? null : { label: best.label, similarity: best.similarity, id: best.nearest };
+}
+
+/** The vector travels on, so that a recognised sound can be stored as one more example. */
+function withVector(message: Message, vector: Float32Array) {
+  return { ...plainObject(message.features), vector: Array.from(vector) };
+}
+
+function heard(message: Message, label: string | undefined) {
+  const { startTime, endTime } = messageFeatures(message);
+  const { sourceId, gap } = plainObject(message.audio);
+  return {
+    startTime,
+    endTime,
+    gap: gap === true,
+    ...(label !== undefined && { label }),
+    ...(typeof sourceId === 'string' && { sourceId }),
+  };
 }

@@ -31,7 +31,7 @@ const allNodes: NodeInitializer[] = [bridge, memory, capture, extract, storePatt
 const defaults: Record<string, object> = {
   'earmark-bridge': { mode: 'remote', python: '', model: '', timeout: '10', retries: '1' },
   'earmark-memory': {
-    folder: 'memory',
+    folder: 'remembered',
     threshold: '',
     maxPatterns: '',
     maxDays: '',
@@ -101,6 +101,8 @@ const defaults: Record<string, object> = {
     limit: '5',
     label: '',
     labelType: 'str',
+    confirmations: '1',
+    holdBackSeconds: '0',
   },
   'earmark-health': { bridge: 'bridge', memory: '', everySeconds: '0', onChange: false },
 };
@@ -148,7 +150,7 @@ export class TestFlow {
   }
 
   /** Resolves when at least `count` messages have arrived at a helper node. */
-  async arrived(id: string, count = 1, timeout = 15_000): Promise<Received[]> {
+  async arrived(id: string, count = 1, timeout = 8000): Promise<Received[]> {
     await vi.waitFor(() => expect(this.received(id).length).toBeGreaterThanOrEqual(count), {
       timeout,
       interval: 10,
@@ -158,11 +160,15 @@ export class TestFlow {
 
   /** All status texts of a node so far. */
   statuses(id: string): string[] {
-    const spy = helper.getNode(id).status as unknown as SinonSpy;
-    return spy.args.map(([status]) => (status as { text?: string }).text ?? '');
+    const node = helper.getNode(id);
+    // The helper spies on the prototype, so that all nodes share one spy.
+    const calls = (node.status as unknown as SinonSpy)
+      .getCalls()
+      .filter(({ thisValue }) => thisValue === node);
+    return calls.map(({ args: [status] }) => (status as { text?: string }).text ?? '');
   }
 
-  async status(id: string, text: string, timeout = 15_000): Promise<void> {
+  async status(id: string, text: string, timeout = 8000): Promise<void> {
     await vi.waitFor(() => expect(this.statuses(id).at(-1)).toBe(text), { timeout, interval: 20 });
   }
 

@@ -1,0 +1,249 @@
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { MemoryNode } from '../../nodes/earmark-memory/earmark-memory.ts';
+import { type FlowNode, type Received, TestFlow } from './test-flow.ts';
+
+let flow: TestFlow;
+afterEach(() => flow.close());
+
+const nodes = (options: Record<string, object> = {}): FlowNode[] => [
+  { id: 'memory', type: 'earmark-memory', ...options.memory },
+  { id: 'store', type: 'earmark-store-pattern', wires: [['stored']], ...options.store },
+  { id: 'query', type: 'earmark-query', wires: [['found']], ...options.query },
+  { id: 'similar', type: 'earmark-similar', wires: [['match'], ['unknown']], ...options.similar },
+  { id: 'catch', type: 'catch', scope: ['store', 'query', 'similar'], wires: [['caught']] },
+  ...['stored', 'found', 'match', 'unknown', 'caught'].map((id) => ({ id, type: 'helper' })),
+];
+
+async function load(options: Record<string, object> = {}, userDir?: string): Promise<void> {
+  flow = await TestFlow.load(nodes(options), userDir === undefined ? {} : { userDir });
+}
+
+/** A unit vector near the axis `axis`, as an encoder would give for takes of one sound. */
+function vector(axis: number, take = 0): number[] {
+  const numbers = Array.from({ length: 8 }, (_, i) => (i === axis ? 1 : 0.05 * Math.sin(take * 7 + i)));
+  const length = Math.hypot(...numbers);
+  return numbers.map((number) => number / length);
+}
+
+async function remember(
+  label: string | undefined,
+  axis: number,
+  take = 0,
+  more: object = {},
+): Promise<Received> {
+  const count = flow.received('stored').length;
+  flow.send('store', { payload: vector(axis, take), ...(label !== undefined && { label }), ...more });
+  return (await flow.arrived('stored', count + 1))[count]!;
+}
+
+const features = {
+  model: 'm',
+  revision: 'r1',
+  startTime: 2,
+  endTime: 3,
+  frequencyRange: { low: 200, high: 900 },
+};
+const error = (message: Received | undefined) => message!.error as { code: string; message: string };
+
+describe('store pattern', () => {
+  it('stores what the message says of the sound, and tells what it stored', async () => {
+    await load({ store: { tags: 'kitchen, loud' } });
+    const audio = { sourceId: 'mic', clip: Buffer.from('RIFF....WAVE') };
+    const stored = await remember('doorbell', 0, 0, { features, audio, kept: 'yes' });
+    expect(stored).toMatchObject({
+      kept: 'yes',
+      payload: {
+        id: expect.any(String),
+        label: 'doorbell',
+        type: 'sound',
+        sourceId: 'mic',
+        startTime: 2,
+        endTime: 3,
+        frequencyRange: { low: 200, high: 900 },
+        tags: ['kitchen', 'loud'],
+        storedAt: expect.any(Number),
+      },
+    });
+    const { id } = stored.payload as { id: string };
+    const storage = await flow.node<MemoryNode>('memory').storage();
+    expect(Buffer.from((await storage.getClip(id))!).toString()).toBe('RIFF....WAVE');
+    expect((await storage.getPatternById(id))!.metadata.encoder).toEqual({ name: 'm', revision: 'r1' });
+  });
+
+  it('takes the label from an expression, and stores without one where there is none', async () => {
+    await load({ store: { label: '$uppercase(topic)', labelType: 'jsonata' } });
+    expect((await remember(undefined, 0, 0, { topic: 'bell' })).payload).toMatchObject({ label: 'BELL' });
+    expect((await remember(undefined, 1)).payload).toMatchObject({ label: null });
+  });
+
+  it('forgets a sound by its id', async () => {
+    await load();
+    const { id } = (await remember('doorbell', 0)).payload as { id: string };
+    flow.send('store', { forget: id });
+    expect((await flow.arrived('stored', 2))[1]!.payload).toEqual({ id, forgotten: true });
+    flow.send('store', { forget: id });
+    expect((await flow.arrived('stored', 3))[2]!.payload).toEqual({ id, forgotten: false });
+  });
+
+  it.each([
+    ['no vector', { payload: 'hello' }, 'BAD_MESSAGE'],
+    ['a vector of another length', { payload: [1, 2, 3] }, 'DIMENSIONS'],
+    ['a confidence out of range', { payload: vector(0), options: { confidence: 7 } }, 'INVALID_ARGUMENT'],
+  ])('reports %s and goes on', async (_what, message, code) => {
+    await load();
+    flow.send('store', message);
+    expect(error((await flow.arrived('caught'))[0]).code).toBe(code);
+    await remember('doorbell', 0);
+  });
+
+  it('refuses a second encoder in one memory', async () => {
+    await load();
+    await remember('doorbell', 0, 0, { features });
+    flow.send('store', { payload: vector(1), features: { ...features, revision: 'r2' } });
+    expect(error((await flow.arrived('caught'))[0]).code).toBe('ENCODER_MISMATCH');
+  });
+});
+
+describe('query', () => {
+  async function fill(options: Record<string, object> = {}): Promise<void> {
+    await load(options);
+    await remember('doorbell', 0, 1, { audio: { sourceId: 'hall' }, features });
+    await remember('doorbell', 0, 2, { audio: { sourceId: 'kitchen' }, features });
+    await remember('kettle', 1, 1, { audio: { sourceId: 'kitchen' }, features });
+  }
+  const labels = (message: Received) => (message.payload as { label: string }[]).map(({ label }) => label);
+
+  it('answers with a list, newest first', async () => {
+    await fill();
+    flow.send('query', { kept: 1 });
+    const [found] = await flow.arrived('found');
+    expect(labels(found!)).toEqual(['kettle', 'doorbell', 'doorbell']);
+    expect(found!.kept).toBe(1);
+  });
+
+  it('takes criteria from the dialog, from typed inputs and from msg.query', async () => {
+    await fill({ query: { label: 'doorbell', sourceId: 'topic', sourceIdType: 'msg', limit: '10' } });
+    flow.send('query', { topic: 'kitchen' });
+    expect(labels((await flow.arrived('found'))[0]!)).toEqual(['doorbell']);
+    flow.send('query', { query: { label: 'kettle' } });
+    expect(labels((await flow.arrived('found', 2))[1]!)).toEqual(['kettle']);
+    flow.send('query', { query: { label: 'kettle', frequencyRange: { min: 5000 } } });
+    expect(labels((await flow.arrived('found', 3))[2]!)).toEqual([]);
+  });
+
+  it('counts', async () => {
+    await fill({ query: { answer: 'count', label: 'doorbell', limit: '1' } });
+    flow.send('query', {});
+    expect((await flow.arrived('found'))[0]!.payload).toBe(2);
+  });
+
+  it('sends each sound in a sequence, with vector and recording when asked', async () => {
+    await load({ query: { answer: 'each', withFeatures: true, withClip: true } });
+    await remember('doorbell', 0, 0, { audio: { clip: Buffer.from('sound') } });
+    await remember('kettle', 1);
+    flow.send('query', {});
+    const [first, second] = await flow.arrived('found', 2);
+    expect(first).toMatchObject({ parts: { index: 0, count: 2 }, payload: { label: 'kettle', clip: null } });
+    expect(second).toMatchObject({ parts: { index: 1, count: 2 }, payload: { label: 'doorbell' } });
+    const { features: numbers, clip } = second!.payload as { features: number[]; clip: Buffer };
+    expect(clip.toString()).toBe('sound');
+    for (const [i, number] of vector(0).entries()) expect(numbers[i]).toBeCloseTo(number, 5);
+  });
+
+  it('says what is wrong with a query', async () => {
+    await load();
+    flow.send('query', { query: { timeRange: { min: 'soon' } } });
+    expect(error((await flow.arrived('caught'))[0]).code).toBe('INVALID_ARGUMENT');
+  });
+});
+
+describe('similar', () => {
+  it('knows a taught sound again and says "unknown" of another one', async () => {
+    await load({ similar: { threshold: '0.8' } });
+    await remember('doorbell', 0, 1);
+    await remember('kettle', 1, 1);
+    flow.send('similar', { payload: vector(0, 2), kept: 1 });
+    const [match] = await flow.arrived('match');
+    expect(match).toMatchObject({ kept: 1, payload: { label: 'doorbell' } });
+    const { similarity, confidence } = match!.payload as { similarity: number; confidence: number };
+    expect(similarity).toBeGreaterThan(0.9);
+    expect(confidence).toBeGreaterThan(0.5);
+    const kept = (match!.features as { vector: number[] }).vector;
+    for (const [i, number] of vector(0, 2).entries()) expect(kept[i]).toBeCloseTo(number, 6);
+
+    flow.send('similar', { payload: vector(5, 1) });
+    const [unknown] = await flow.arrived('unknown');
+    expect(unknown).toMatchObject({ reason: 'none-of-these', closest: { label: expect.any(String) } });
+    expect(unknown!.payload).toEqual(vector(5, 1));
+    expect(flow.received('match')).toHaveLength(1);
+  });
+
+  it('says so when nothing was taught', async () => {
+    await load();
+    flow.send('similar', { payload: vector(0) });
+    expect((await flow.arrived('unknown'))[0]).toMatchObject({ reason: 'nothing-taught', closest: null });
+  });
+
+  it('lists neighbours, best first, no more than asked', async () => {
+    await load({ similar: { mode: 'neighbours', threshold: '0.5', limit: '2' } });
+    for (const take of [1, 2, 3]) await remember('doorbell', 0, take);
+    await remember('kettle', 1);
+    flow.send('similar', { payload: vector(0, 2) });
+    const list = (await flow.arrived('match'))[0]!.payload as { label: string; similarity: number }[];
+    expect(list.map(({ label }) => label)).toEqual(['doorbell', 'doorbell']);
+    expect(list[0]!.similarity).toBeCloseTo(1, 4);
+    expect(list[0]!.similarity).toBeGreaterThanOrEqual(list[1]!.similarity);
+    flow.send('similar', { payload: vector(0, 2), options: { label: 'kettle' } });
+    expect((await flow.arrived('unknown'))[0]).toMatchObject({ closest: { label: 'kettle' } });
+  });
+
+  it('asks for confirmation and reports a sound that goes on once', async () => {
+    await load({ similar: { threshold: '0.8', confirmations: '2', holdBackSeconds: '1' } });
+    await remember('doorbell', 0, 1);
+    for (const second of [0, 0.5, 1, 1.5, 9, 9.5]) {
+      flow.send('similar', {
+        payload: vector(0, 2),
+        features: { startTime: second, endTime: second + 1 },
+        audio: { sourceId: 'mic' },
+      });
+    }
+    const events = (await flow.arrived('match', 2)).map(({ event }) => event);
+    flow.send('similar', { payload: vector(5) });
+    await flow.arrived('unknown');
+    expect(events).toMatchObject([
+      { label: 'doorbell', startTime: 0, windows: 2 },
+      { label: 'doorbell', startTime: 9, windows: 2 },
+    ]);
+    expect(flow.received('match')).toHaveLength(2);
+  });
+});
+
+describe('memory', () => {
+  it('finds everything again after a deployment and after a restart', async () => {
+    await load();
+    await remember('doorbell', 0);
+    await flow.deploy(nodes({ memory: { name: 'renamed' } }), 'full');
+    flow.send('query', {});
+    expect((await flow.arrived('found'))[0]!.payload).toMatchObject([{ label: 'doorbell' }]);
+    const { userDir } = flow;
+    await flow.close({ keep: true });
+    await load({}, userDir);
+    flow.send('query', {});
+    expect((await flow.arrived('found'))[0]!.payload).toMatchObject([{ label: 'doorbell' }]);
+  });
+
+  it('refuses a folder outside the user directory', async () => {
+    await load({ memory: { folder: path.join('..', 'elsewhere') } });
+    await flow.status('query', 'status.memory-failed');
+    flow.send('query', {});
+    expect(error((await flow.arrived('caught'))[0]).code).toBe('PATH');
+  });
+
+  it('says that none is chosen', async () => {
+    await load({ query: { memory: '' } });
+    await flow.status('query', 'status.not-set-up');
+    flow.send('query', {});
+    expect(error((await flow.arrived('caught'))[0]).code).toBe('NOT_SET_UP');
+  });
+});
