@@ -87,7 +87,9 @@ export async function* childOutput(
 
 /** Asks the program to end and makes sure of it a second later. */
 function end(child: ChildProcess): void {
+  // Its own children may hold the pipes open; nobody reads them any more.
   child.stdout?.destroy();
+  child.stderr?.destroy();
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   child.kill('SIGTERM');
   const force = setTimeout(() => child.kill('SIGKILL'), 1000);

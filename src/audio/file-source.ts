@@ -39,7 +39,9 @@ async function* readFile(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PcmChunk, void, undefined> {
   throwIfCancelled(signal);
-  const file = await openFile(path);
+  const file = await openFile(path).catch((error) => {
+    throw named(error, path);
+  });
   try {
     const { format, skip } = await detect(file);
     if (format === undefined) throw new AudioError('FORMAT', 'This is not an audio file that Earmark knows.');

@@ -113,26 +113,33 @@ class SourceClock {
  * audio without a word. A slow consumer finds what fits the buffer and a gap where the rest was.
  */
 export async function* drained(
-  chunks: AsyncIterable<PcmChunk>,
+  open: (signal: AbortSignal) => AsyncIterable<PcmChunk>,
   { bufferMs = 5000, overflow = 'dropOldest' }: LiveBufferOptions,
   onEvent: ((event: SourceEvent) => void) | undefined,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<PcmChunk, void, undefined> {
+  throwIfCancelled(signal);
   const queue = liveQueue({ bufferMs, overflow }, onEvent);
-  const iterator = chunks[Symbol.asyncIterator]();
+  const stop = new AbortController();
   const fill = async () => {
     try {
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) queue.push(next.value);
+      for await (const chunk of open(
+        AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]),
+      )) {
+        queue.push(chunk);
+      }
       queue.end();
     } catch (error) {
       queue.fail(error);
     }
   };
-  void fill();
+  const filling = fill();
   try {
     yield* queue;
   } finally {
     queue.end();
-    void iterator.return?.().then(undefined, () => undefined);
+    stop.abort();
+    await filling;
   }
 }
 

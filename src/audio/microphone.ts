@@ -34,9 +34,10 @@ export function microphoneSource(options: MicrophoneOptions = {}): AudioSource {
   const sourceId = options.sourceId ?? `microphone:${device ?? 'default'}`;
   return {
     info: { sourceId, sampleRate },
-    chunks: (signal) => {
-      const open = (lost: (milliseconds: number) => void) => record(options, lost, signal);
-      return drained(reconnecting(open, sourceId, options, signal), options, onEvent);
+    chunks: (outer) => {
+      const open = (signal: AbortSignal) =>
+        reconnecting((lost) => record(options, lost, signal), sourceId, options, signal);
+      return drained(open, options, onEvent, outer);
     },
   };
 }

@@ -39,14 +39,15 @@ export function networkSource(options: NetworkSourceOptions): AudioSource {
   const receive = protocol === 'tcp' ? receiveTcp : receiveUdp;
   return {
     info: { sourceId, sampleRate },
-    chunks: (signal) => drained(receive(sourceId, options, signal), options, options.onEvent),
+    chunks: (outer) =>
+      drained((signal) => receive(sourceId, options, signal), options, options.onEvent, outer),
   };
 }
 
 async function* receiveTcp(
   sourceId: string,
   options: NetworkSourceOptions,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<PcmChunk, void, undefined> {
   throwIfCancelled(signal);
   const decoder = new RawPcmDecoder(options.format);
@@ -64,7 +65,7 @@ async function* receiveTcp(
     connections.fail(new AudioError('CANCELLED', 'Stopped.'));
     current?.destroy();
   };
-  signal?.addEventListener('abort', cancel, { once: true });
+  signal.addEventListener('abort', cancel, { once: true });
   try {
     await listenTcp(server, options);
     let zero: number | undefined;
@@ -89,7 +90,7 @@ async function* receiveTcp(
       options.onEvent?.({ type: 'lost', sourceId, error, retryInMs: 0 });
     }
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     current?.destroy();
     server.close();
   }
@@ -127,7 +128,7 @@ async function listenTcp(server: Server, { port, host = '127.0.0.1', onListening
 async function* receiveUdp(
   sourceId: string,
   options: NetworkSourceOptions,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<PcmChunk, void, undefined> {
   throwIfCancelled(signal);
   const { port, host = '127.0.0.1', onListening, onEvent } = options;
@@ -143,7 +144,7 @@ async function* receiveUdp(
   socket.on('message', (bytes) => datagrams.push(bytes));
   socket.on('error', (error) => datagrams.fail(cannotListen(options, error)));
   const cancel = () => datagrams.fail(new AudioError('CANCELLED', 'Stopped.'));
-  signal?.addEventListener('abort', cancel, { once: true });
+  signal.addEventListener('abort', cancel, { once: true });
   socket.bind(port, host, () => onListening?.(socket.address().port));
   try {
     for await (const bytes of datagrams) {
@@ -155,7 +156,7 @@ async function* receiveUdp(
       yield* builder.push(decoder.push(bytes), decoder.sampleRate);
     }
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     socket.close();
   }
 }

@@ -40,17 +40,17 @@ export function urlSource(url: string, options: UrlSourceOptions = {}): AudioSou
   } = options;
   const shown = `${address.protocol}//${address.host}${address.pathname}`;
   const sourceId = options.sourceId ?? shown;
-  const open = (signal: AbortSignal | undefined) => () => ({
-    samples: listen(address, shown, { ...options, sampleRate, silenceMs, live }, signal),
-    sampleRate,
-    via: 'ffmpeg',
-  });
+  const open = (signal: AbortSignal | undefined) => {
+    const session = () => ({
+      samples: listen(address, shown, { ...options, sampleRate, silenceMs, live }, signal),
+      sampleRate,
+      via: 'ffmpeg',
+    });
+    return reconnecting(session, sourceId, options, signal);
+  };
   return {
     info: { sourceId, sampleRate },
-    chunks: (signal) => {
-      const chunks = reconnecting(open(signal), sourceId, options, signal);
-      return live ? drained(chunks, options, options.onEvent) : chunks;
-    },
+    chunks: (signal) => (live ? drained(open, options, options.onEvent, signal) : open(signal)),
   };
 }
 

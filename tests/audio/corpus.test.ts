@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { AudioError } from '../../src/audio/audio-error.ts';
 import { fileSource } from '../../src/audio/file-source.ts';
-import { isInstalled } from '../../src/audio/microphone.ts';
+import { noFfmpeg } from './needs-ffmpeg.ts';
 import { probedSampleRate, robustFiles, robustFolder, robustPresent } from './robust-corpus.ts';
 
-const present = robustPresent && isInstalled('ffmpeg') && isInstalled('ffprobe');
+const present = robustPresent && !noFfmpeg;
 
 describe.skipIf(!present)(
   'the corpus of odd and malformed files (needs ../shared/audio/robust and ffmpeg)',

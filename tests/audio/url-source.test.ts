@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { SourceEvent } from '../../src/audio/audio-source.ts';
+import type { PcmChunk } from '../../src/audio/pcm.ts';
+import { urlSource } from '../../src/audio/url-source.ts';
+import { encodeWav } from '../../src/audio/wav-writer.ts';
+import { liveChildren } from './live-children.ts';
+import { noFfmpeg } from './needs-ffmpeg.ts';
+import { collect, noise } from './signals.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** Serves what `answer` gives, and returns the address with credentials in it. */
+async function serve(answer: (response: ServerResponse, request: number) => void): Promise<string> {
+  let requests = 0;
+  server = createServer((_, response) => answer(response, requests++)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  return `http://anna:s3cret@127.0.0.1:${port}/live/a.wav?token=t0ken`;
+}
+
+const wav = encodeWav(noise(1, 0.3), 16_000);
+
+describe.skipIf(noFfmpeg)('urlSource (needs ffmpeg)', () => {
+  it('reads what lies at an address to its end', async () => {
+    const url = await serve((response) => response.end(wav));
+    const chunks = await collect(urlSource(url).chunks());
+    expect(chunks.reduce((sum, { samples }) => sum + samples.length, 0)).toBe(16_000);
+  });
+
+  it('names the source, and every error, without user, password or query', async () => {
+    const url = await serve((response) => {
+      response.statusCode = 404;
+      response.end();
+    });
+    const source = urlSource(url, { retries: 0 });
+    const error: Error = await collect(source.chunks()).then(
+      () => new Error('nothing was thrown'),
+      (thrown) => thrown,
+    );
+    expect(error).toMatchObject({ code: 'STREAM', message: expect.stringContaining('404') });
+    for (const secret of ['anna', 's3cret', 't0ken']) {
+      expect(source.info.sourceId + error.message + error.stack + String(error.cause)).not.toContain(secret);
+    }
+    expect(source.info.sourceId).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/live\/a\.wav$/);
+  });
+
+  it('connects again to what should never end, and marks the hole', async () => {
+    const url = await serve((response) => response.end(wav));
+    const events: SourceEvent[] = [];
+    const abort = new AbortController();
+    const chunks: PcmChunk[] = [];
+    const source = urlSource(url, { live: true, onEvent: (event) => events.push(event) });
+    const reading = (async () => {
+      for await (const chunk of source.chunks(abort.signal)) {
+        chunks.push(chunk);
+        if (events.some(({ type }) => type === 'recovered')) abort.abort();
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(events.map(({ type }) => type).slice(0, 3)).toEqual(['started', 'lost', 'recovered']);
+    for (const [i, chunk] of chunks.entries()) {
+      const next = i === 0 ? 0 : chunks[i - 1]!.firstSample + chunks[i - 1]!.samples.length;
+      expect(chunk.firstSample).toBeGreaterThanOrEqual(next);
+      if (chunk.firstSample > next) expect(chunk.gap).toBe(true);
+    }
+    expect(chunks.some(({ gap }) => gap)).toBe(true);
+    expect(liveChildren()).not.toContain('ffmpeg');
+  });
+
+  it('gives a silent connection up', async () => {
+    const url = await serve((response) => response.write(wav.subarray(0, 44)));
+    const reading = collect(urlSource(url, { retries: 0, silenceMs: 1000 }).chunks());
+    await expect(reading).rejects.toMatchObject({
+      code: 'STREAM',
+      message: expect.stringContaining('no audio'),
+    });
+  });
+});
+
+describe('urlSource', () => {
+  it.each(['file:///etc/passwd', 'concat:a|b', 'ftp://host/a', 'nonsense', ''])('refuses "%s"', (url) => {
+    expect(() => urlSource(url)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+});
