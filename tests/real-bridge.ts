@@ -12,6 +12,8 @@ import { ensurePythonEnvironment } from '../src/bridge/python-environment.ts';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const bridgeFolder = path.join(root, 'python-bridge');
 
+export const serverScript = path.join(bridgeFolder, 'server.py');
+
 /** The model that the project ships. */
 export const shippedModel = 'earmark-small';
 export const hasShippedModel = existsSync(path.join(bridgeFolder, 'encoders', shippedModel, 'manifest.json'));
@@ -63,7 +65,7 @@ export async function startRealBridge(options: RealBridgeOptions = {}): Promise<
   const python = await testPython();
   const folder = await mkdtemp(path.join(tmpdir(), 'earmark-bridge-'));
   const models =
-    model === 'fixture' ? await writeFixture(python, folder) : path.join(bridgeFolder, 'models.json');
+    model === 'fixture' ? await writeFixtureModels(python, folder) : path.join(bridgeFolder, 'models.json');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const token = randomBytes(32).toString('hex');
@@ -131,7 +133,8 @@ export async function startRealBridge(options: RealBridgeOptions = {}): Promise<
   };
 }
 
-async function writeFixture(python: string, folder: string): Promise<string> {
+/** Writes the fixture model into `folder`; returns the path of its models.json. */
+export async function writeFixtureModels(python: string, folder: string): Promise<string> {
   const code =
     'import sys; from pathlib import Path; from bundle import write_models; write_models(Path(sys.argv[1]))';
   const child = spawn(python, ['-c', code, folder], {

@@ -31,7 +31,8 @@ export interface BridgeProcessOptions {
   health?: HealthMonitor;
 }
 
-/** `stopped` → `starting` → `ready` → `restarting` → `starting` …; `failed` after three starts in a row that never got ready. */
+/** `stopped` → `starting` → `ready` → `restarting` → `starting` …; `failed` where it never got ready: then
+ * something must be changed first. */
 export type BridgeProcessState =
   | { value: 'stopped' }
   | { value: 'starting'; attempt: number }
@@ -42,7 +43,8 @@ export type BridgeProcessState =
   | { value: 'failed'; error: BridgeError };
 
 const host = '127.0.0.1';
-const startsUntilFailed = 3;
+/** How many free ports somebody else may take before us. */
+const portsUntilFailed = 5;
 const firstBackoffMs = 500;
 const longestBackoffMs = 30_000;
 /** After this long in good health a crash counts as the first one again. */
@@ -52,6 +54,8 @@ const watchEveryMs = 5000;
 const watchTimeoutMs = 5000;
 const missesUntilFrozen = 3;
 const logLines = 200;
+const portTaken =
+  /address (is )?already in use|only one usage of each socket address|port \d+ on \S+ is taken/i;
 
 /**
  * Runs the Python server as a child on loopback, with a token of its own that only travels by environment: starts it, watches it,
@@ -64,6 +68,9 @@ export class BridgeProcess {
   readonly #health: HealthMonitor | undefined;
   readonly #state$ = new BehaviorSubject<BridgeProcessState>({ value: 'stopped' });
   readonly #log: LogTail;
+  /** Of the child that runs now. */
+  #lastWords = new LogTail(20);
+  #portTaken = false;
   #child: ChildProcess | undefined;
   #port: number;
   #stopping = new AbortController();
@@ -152,31 +159,29 @@ export class BridgeProcess {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    let failedStarts = 0;
-    let crashes = 0;
-    let attempt = 0;
-    while (!signal.aborted) {
-      attempt++;
+    let wasReady = false;
+    let failures = 0;
+    for (let attempt = 1; !signal.aborted; attempt++) {
       let error: BridgeError;
-      let readyAt: number | undefined;
+      let readyAt = Number.POSITIVE_INFINITY;
       try {
         this.#setState({ value: 'starting', attempt });
         const child = await this.#launch();
         readyAt = performance.now();
-        failedStarts = 0;
+        wasReady = true;
         this.#setState({ value: 'ready', url: this.url, pid: child.pid! });
         error = await this.#watch(child);
       } catch (caught) {
         error = caught instanceof BridgeError ? caught : this.#failure('It could not be started', caught);
-        failedStarts++;
       }
       if (signal.aborted) break;
-      if (readyAt === undefined && failedStarts >= startsUntilFailed) {
+      const otherPort = this.#portTaken && this.#options.port === 0;
+      if (!wasReady && !(otherPort && attempt < portsUntilFailed)) {
         this.#setState({ value: 'failed', error });
         return;
       }
-      crashes = readyAt !== undefined && performance.now() - readyAt > steadyMs ? 1 : crashes + 1;
-      const retryInMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (crashes - 1));
+      failures = performance.now() - readyAt > steadyMs ? 1 : failures + 1;
+      const retryInMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** (failures - 1));
       this.#health?.recordEvent('bridge restart');
       this.#setState({ value: 'restarting', error, retryInMs });
       await sleep(retryInMs, signal).catch(() => {});
@@ -187,6 +192,7 @@ export class BridgeProcess {
   /** Starts the child and waits until it is ready. */
   async #launch(): Promise<ChildProcess> {
     if (this.#port === 0) this.#port = await freePort();
+    this.#stopping.signal.throwIfAborted();
     const { python, script, startTimeout, environment } = this.#options;
     const args = [
       script,
@@ -205,9 +211,15 @@ export class BridgeProcess {
       windowsHide: true,
     });
     this.#child = child;
+    this.#portTaken = false;
+    const lastWords = new LogTail(20);
+    this.#lastWords = lastWords;
     child.stdin.on('error', () => {}); // It may be gone when the pipe is closed.
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => this.#log.append(text));
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.#log.append(text);
+        lastWords.append(text);
+      });
     }
     const ended = ending(child);
     void ended.then(() => {
@@ -219,7 +231,7 @@ export class BridgeProcess {
       );
       return child;
     } catch (error) {
-      if (!this.#stopping.signal.aborted) child.kill('SIGKILL');
+      child.kill('SIGKILL'); // It has nothing to answer yet.
       await ended;
       if (error instanceof BridgeError && error.code === 'TIMEOUT') {
         throw this.#failure(`It was not ready within ${startTimeout / 1000} s`);
@@ -272,21 +284,17 @@ export class BridgeProcess {
   }
 
   #died(how: string): BridgeError {
-    const portTaken =
-      /address (is )?already in use|EADDRINUSE|only one usage of each socket address|port \d+ on \S+ is taken/i;
-    if (portTaken.test(this.#log.excerpt(20))) {
-      if (this.#options.port !== 0) {
-        return this.#failure(
-          `Port ${this.#options.port} is taken by another program: stop it, or use another port`,
-        );
-      }
-      this.#port = 0; // The next start looks for a free one.
-    }
-    return this.#failure(`It ended with ${how}`);
+    this.#portTaken = portTaken.test(this.#lastWords.excerpt(20));
+    const { port } = this.#options;
+    if (!this.#portTaken) return this.#failure(`It ended with ${how}`);
+    if (port !== 0)
+      return this.#failure(`Port ${port} is taken by another program: stop it, or use another port`);
+    this.#port = 0; // The next start looks for a free one.
+    return this.#failure('Another program took its port');
   }
 
   #failure(what: string, cause?: unknown): BridgeError {
-    const log = this.#log.excerpt(12);
+    const log = this.#lastWords.excerpt(12);
     const said = log === '' ? '' : ` Its last words:\n${log}`;
     return new BridgeError('BRIDGE_PROCESS', `The Python server is not running. ${what}.${said}`, { cause });
   }
