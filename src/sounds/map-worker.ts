@@ -1,30 +1,30 @@
 // The arithmetic of the map and of the suggestions, off the event loop. It knows sounds by row number only.
 import { parentPort } from 'node:worker_threads';
+import { Landmarks } from './landmarks.ts';
 import type { MapAnswer, MapRequest } from './map-messages.ts';
-import { neighbourLayout, placeAmong } from './neighbour-layout.ts';
+import { neighbourLayout } from './neighbour-layout.ts';
 import { Sketcher, sketchLength } from './sketch.ts';
 import { nearestPerLabel, suggest } from './suggestions.ts';
 
-/** More would make the picture no better and its time grow with the square: 2,000 take two to three seconds. */
-const mostLandmarks = 2000;
+/** More would make the picture no better and its time grow with the square: 1,500 take two seconds. */
+const mostLandmarks = 1500;
 const nearestLabels = 3;
 
 let sketcher: Sketcher | undefined;
-let landmarks = new Float32Array();
-let positions = new Float32Array();
+let landmarks: Landmarks | undefined;
 /** By row. */
 let sketches = new Float32Array(1024 * sketchLength);
 
 function arrange(vectors: Float32Array, dimensions: number): void {
   sketcher = new Sketcher(vectors, dimensions);
   const count = Math.min(mostLandmarks, vectors.length / dimensions);
-  landmarks = new Float32Array(count * sketchLength);
-  for (let n = 0; n < count; n++) sketcher.sketch(vectors, n * dimensions, landmarks, n * sketchLength);
-  positions = neighbourLayout(landmarks) as Float32Array<ArrayBuffer>;
+  const sample = new Float32Array(count * sketchLength);
+  for (let n = 0; n < count; n++) sketcher.sketch(vectors, n * dimensions, sample, n * sketchLength);
+  landmarks = new Landmarks(sample, neighbourLayout(sample));
 }
 
 function place(rows: Uint32Array, vectors: Float32Array): Float32Array {
-  if (!sketcher) throw new Error('The map is asked to place sounds before it was arranged.');
+  if (!sketcher || !landmarks) throw new Error('The map is asked to place sounds before it was arranged.');
   const last = rows.reduce((most, row) => Math.max(most, row), 0);
   let capacity = sketches.length;
   while (capacity <= last * sketchLength) capacity *= 2;
@@ -34,11 +34,11 @@ function place(rows: Uint32Array, vectors: Float32Array): Float32Array {
     sketches = grown;
   }
   const placed = new Float32Array(2 * rows.length);
-  rows.forEach((row, n) => {
+  for (const [n, row] of rows.entries()) {
     const at = row * sketchLength;
-    sketcher?.sketch(vectors, n * (sketcher?.dimensions ?? 0), sketches, at);
-    placed.set(placeAmong(landmarks, positions, sketches, at), 2 * n);
-  });
+    sketcher.sketch(vectors, n * sketcher.dimensions, sketches, at);
+    placed.set(landmarks.place(sketches, at), 2 * n);
+  }
   return placed;
 }
 

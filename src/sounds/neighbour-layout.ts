@@ -18,7 +18,7 @@ interface Edges {
 /**
  * Lays sketches out in the plane so that like sounds lie together (after UMAP: McInnes, Healy and Melville,
  * 2018). Returns `x, y` pairs. Its cost grows with the square of the count, so it is meant for a few thousand;
- * further sounds are put among them by `placeAmong`.
+ * further sounds are put among them by `Landmarks`.
  */
 export function neighbourLayout(sketches: Float32Array): Float32Array {
   const count = sketches.length / sketchLength;
@@ -37,50 +37,6 @@ export function neighbourLayout(sketches: Float32Array): Float32Array {
     }
   }
   return positions;
-}
-
-const anchors = 4;
-
-/**
- * Where a sound belongs among landmarks that are laid out already: the middle of its nearest ones, the nearer
- * the heavier, so a landmark gets its own place. `sketch` is `sketchLength` numbers from `at`.
- */
-export function placeAmong(
-  landmarks: Float32Array,
-  positions: Float32Array,
-  sketch: Float32Array,
-  at: number,
-): [x: number, y: number] {
-  const nearest = new Float64Array(anchors).fill(Number.POSITIVE_INFINITY);
-  const which = new Int32Array(anchors).fill(-1);
-  const count = landmarks.length / sketchLength;
-  let furthest = Number.POSITIVE_INFINITY;
-  for (let landmark = 0, l = 0; landmark < count; landmark++) {
-    let squared = 0;
-    for (let i = at; i < at + sketchLength; i++, l++) {
-      const difference = (sketch[i] as number) - (landmarks[l] as number);
-      squared += difference * difference;
-    }
-    if (squared >= furthest) continue;
-    let slot = anchors - 1;
-    for (; slot > 0 && squared < (nearest[slot - 1] as number); slot--) {
-      nearest[slot] = nearest[slot - 1] as number;
-      which[slot] = which[slot - 1] as number;
-    }
-    nearest[slot] = squared;
-    which[slot] = landmark;
-    furthest = nearest[anchors - 1] as number;
-  }
-  let x = 0;
-  let y = 0;
-  let total = 0;
-  for (let slot = 0; slot < anchors && (which[slot] as number) >= 0; slot++) {
-    const weight = 1 / ((nearest[slot] as number) + 1e-9);
-    x += weight * (positions[2 * (which[slot] as number)] as number);
-    y += weight * (positions[2 * (which[slot] as number) + 1] as number);
-    total += weight;
-  }
-  return [x / total, y / total];
 }
 
 /** The two directions in which the sounds differ most, scaled to a plane of about 20 by 20. */

@@ -25,6 +25,8 @@ export interface Change {
 
 /** Where labelling pays most: see `suggest`. */
 export interface Suggestions {
+  /** While it is not `ready`, there are no suggestions yet. */
+  progress: MapProgress;
   groups: { ids: string[]; thisWeek: number; examples: SoundSummary[]; guess?: string }[];
   uncertain: { sound: SoundSummary; labels: [string, string] }[];
   contradictions: { sound: SoundSummary; label: string; suggested: string }[];

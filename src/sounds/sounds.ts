@@ -110,9 +110,13 @@ export class Sounds {
     return this.#summaries(this.#idsAt({ rows, generation }));
   }
 
-  /** @throws SoundError NOT_READY */
   async suggestions(): Promise<Suggestions> {
-    const { catalogue, suggestions } = await this.#suggestedRows();
+    const map = this.#openMap();
+    const { catalogue, progress } = map;
+    if (progress.phase !== 'ready' || catalogue.size === 0) {
+      return { progress, groups: [], uncertain: [], contradictions: [] };
+    }
+    const suggestions = await map.suggestions();
     const label = (number: number) => catalogue.labelNames[number] as string;
     const since = Date.now() - week;
     const groups = suggestions.groups.map(async ({ rows, guess }) => {
@@ -132,6 +136,7 @@ export class Sounds {
       single(found.row, { label: label(found.label), suggested: label(found.suggested) }),
     );
     return {
+      progress,
       groups: (await Promise.all(groups)).filter(({ examples }) => examples.length > 0),
       uncertain: (await Promise.all(uncertain)).filter((found) => found !== undefined),
       contradictions: (await Promise.all(contradictions)).filter((found) => found !== undefined),
@@ -210,17 +215,6 @@ export class Sounds {
       this.#generation++;
     }
     return this.#map;
-  }
-
-  async #suggestedRows() {
-    const map = this.#openMap();
-    if (map.progress.phase !== 'ready') {
-      throw new SoundError('NOT_READY', 'The memory is still being looked through.');
-    }
-    if (map.catalogue.size === 0) {
-      return { catalogue: map.catalogue, suggestions: { groups: [], uncertain: [], contradictions: [] } };
-    }
-    return { catalogue: map.catalogue, suggestions: await map.suggestions() };
   }
 
   #idsAt(selection: SoundSelection): string[] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Catalogue } from '../../src/sounds/catalogue.ts';
-import { neighbourLayout, placeAmong } from '../../src/sounds/neighbour-layout.ts';
+import { Landmarks } from '../../src/sounds/landmarks.ts';
+import { neighbourLayout } from '../../src/sounds/neighbour-layout.ts';
 import { packMap, unpackMap } from '../../src/sounds/packed-map.ts';
 import { likeness, Sketcher, sketchLength } from '../../src/sounds/sketch.ts';
 import { cosine, dimensions, MadeSounds } from './made-sounds.ts';
@@ -88,14 +89,15 @@ describe('neighbourLayout', () => {
   test('a landmark is placed where it lies, a new sound among its kind', () => {
     const { sketches, sketcher } = sketched(300);
     const positions = neighbourLayout(sketches);
-    const [x, y] = placeAmong(sketches, positions, sketches, 7 * sketchLength);
+    const landmarks = new Landmarks(sketches, positions);
+    const [x, y] = landmarks.place(sketches, 7 * sketchLength);
     expect(Math.hypot(x - (positions[14] as number), y - (positions[15] as number))).toBeLessThan(0.1);
 
     const sounds = new MadeSounds();
     for (let i = 0; i < 300; i++) sounds.vector(i % kinds);
     const target = new Float32Array(sketchLength);
     sketcher.sketch(sounds.vector(2), 0, target, 0);
-    const place = Float32Array.from([...positions, ...placeAmong(sketches, positions, target, 0)]);
+    const place = Float32Array.from([...positions, ...landmarks.place(target, 0)]);
     const nearest = Array.from({ length: 300 }, (_, i) => i).sort(
       (one, other) => distance(place, one, 300) - distance(place, other, 300),
     )[0] as number;

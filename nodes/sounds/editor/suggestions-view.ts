@@ -4,7 +4,6 @@ import { button, element } from './dom.ts';
 import { labelField } from './label-field.ts';
 import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
 import { SoundRow } from './sound-row.ts';
-import { RequestError } from './sounds-api.ts';
 
 const retryTime = 1000;
 const shownGroups = 6;
@@ -35,14 +34,17 @@ export class SuggestionsView implements SidebarView {
       return;
     try {
       const suggestions = await api.suggestions();
-      if (question === this.#question) await this.#show(suggestions);
-    } catch (error) {
       if (question !== this.#question) return;
-      if (!(error instanceof RequestError && error.code === 'NOT_READY')) return this.#context.fail(error);
+      const { phase, problem } = suggestions.progress;
+      if (phase === 'ready') return await this.#show(suggestions);
+      if (phase === 'failed')
+        return this.#context.fail(new Error(text('map.failed', { problem: problem ?? '' })));
       if (this.#content.childElementCount === 0) {
         this.#content.append(element('p', { class: 'earmark-empty' }, text('suggest.reading')));
       }
       this.#retry = window.setTimeout(() => void this.refresh(false), retryTime);
+    } catch (error) {
+      if (question === this.#question) this.#context.fail(error);
     }
   }
 
