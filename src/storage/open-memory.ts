@@ -1,10 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { StoredPattern } from '../pattern.ts';
+import { CacheKeeper, removeCaches } from './cache-keeper.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { CheckedOptions } from './checked-options.ts';
 import type { CheckedPattern } from './checked-pattern.ts';
 import { checkQuery } from './checked-query.ts';
+import { loadColumns } from './column-cache.ts';
 import type { StorageStats } from './feature-storage.ts';
 import { FeatureVectorDatabase, type MemoryIdentity } from './feature-vector-database.ts';
 import type { StorageHealthEvent } from './health-event.ts';
@@ -20,6 +22,8 @@ import { StorageError } from './storage-error.ts';
 const followMilliseconds = 250;
 const shownAtOnce = 512;
 const removedAtOnce = 10_000;
+/** Changes after which a reader looks for a newer saved graph. */
+const graphLooksEvery = 5_000;
 
 /** A memory between `initialize` and `close`: its threads, its columns, and the way of a change through them. */
 export class OpenMemory {
@@ -35,6 +39,9 @@ export class OpenMemory {
   #showing: Promise<unknown> = Promise.resolve();
   #followTimer: NodeJS.Timeout | undefined;
   #ageTimer: NodeJS.Timeout | undefined;
+  #caches: CacheKeeper | undefined;
+  /** Changes seen since a reader last looked for a newer graph. */
+  #followed = 0;
   readonly #damaged = new Set<number>();
 
   /** Opens what the options say, or throws a StorageError and leaves nothing open. */
@@ -103,18 +110,30 @@ export class OpenMemory {
     // The lock first: nothing may change before this process is known to be the one that writes.
     await this.#writer?.open(folder, this.#options.clipBudgetBytes);
     this.database.refresh();
-    await Promise.all([
-      this.index.open({
-        folder,
-        memory: identity.memory,
-        dimensions: identity.dimensions,
-        distanceMetric: identity.distanceMetric,
-        persisted: this.#options.persistIndexOnDisk,
-        readOnly: this.#options.readOnly,
-      }),
-      this.repository.readAll(),
+    const { persistIndexOnDisk, readOnly } = this.#options;
+    if (!persistIndexOnDisk && !readOnly) await removeCaches(folder);
+    const { memory, dimensions, distanceMetric } = identity;
+    const owner = { memory, dimensions, distanceMetric };
+    const [opened, columnsSequence] = await Promise.all([
+      this.index.open({ folder, ...owner, persisted: persistIndexOnDisk, readOnly }),
+      this.#fillColumns(),
     ]);
     if (this.#writer !== undefined) {
+      const { database, repository, index } = this;
+      this.#caches = new CacheKeeper(
+        {
+          folder,
+          owner,
+          database,
+          repository,
+          index,
+          writer: this.#writer,
+          report: (event) => this.report(event),
+        },
+        this.#options,
+        columnsSequence,
+      );
+      this.#caches.start(opened);
       await this.enforceRetention();
       const { maxAge } = this.#options;
       if (maxAge !== undefined) {
@@ -122,6 +141,32 @@ export class OpenMemory {
         this.#ageTimer = setInterval(() => this.enforceRetention().catch(() => undefined), pause).unref();
       }
     }
+  }
+
+  /** From the saved columns and the change log, or from the records. Answers what the saved ones show. */
+  async #fillColumns(): Promise<number | undefined> {
+    const { database, repository, folder, identity } = this;
+    const saved = this.#options.persistIndexOnDisk
+      ? await loadColumns(folder, repository.columns, identity.memory, (sequence) =>
+          database.remembersSince(sequence),
+        )
+      : { refused: 'are not kept' };
+    if (typeof saved !== 'number') {
+      if (saved.refused === 'are damaged') {
+        this.report({
+          kind: 'cache-rebuild',
+          message: 'The saved columns are damaged; they were read from the records.',
+        });
+      }
+      await repository.readAll();
+      return undefined;
+    }
+    database.refresh();
+    const { sequence } = database.state();
+    const changed = changedSlots(database, saved);
+    await repository.readSlots(changed.length, (n) => changed[n]!);
+    repository.sequence = sequence;
+    return saved;
   }
 
   /** Resolves when the patterns are on disk and found by every kind of query. */
@@ -152,6 +197,7 @@ export class OpenMemory {
         count: reply.droppedClips,
       });
     }
+    this.#caches?.noteChanges(reply.slots.length);
     await this.enforceRetention();
     return reply.slots;
   }
@@ -162,6 +208,7 @@ export class OpenMemory {
     await this.#show(async () => {
       await this.#refreshSlots(reply.slots, reply.sequence);
     });
+    this.#caches?.noteChanges(reply.slots.length);
     return reply.slots.length;
   }
 
@@ -174,12 +221,13 @@ export class OpenMemory {
       const { sequence } = this.repository;
       if (state.sequence === sequence) return;
       const changed = this.database.remembersSince(sequence)
-        ? new Set([...this.database.changedSince(sequence)].flatMap(({ slots }) => [...slots]))
-        : Array.from(
-            { length: Math.max(state.slots, this.repository.columns.blocks.length) },
-            (_, slot) => slot,
-          );
-      await this.#refreshSlots(Uint32Array.from(changed), state.sequence);
+        ? changedSlots(this.database, sequence)
+        : Uint32Array.from({ length: state.slots }, (_, slot) => slot);
+      await this.#refreshSlots(changed, state.sequence);
+      this.#followed += changed.length;
+      if (this.#followed < graphLooksEvery) return;
+      this.#followed = 0;
+      this.index.useSavedGraph();
     });
   }
 
@@ -243,6 +291,7 @@ export class OpenMemory {
 
   async flush(): Promise<void> {
     await this.#showing;
+    await this.#caches?.flush();
   }
 
   async #bytesOnDisk(): Promise<StorageStats['disk']> {
@@ -264,6 +313,7 @@ export class OpenMemory {
     clearInterval(this.#ageTimer);
     this.feed.complete();
     await this.#showing;
+    await this.#caches?.close();
     await this.index.close();
     await this.#writer?.close();
     await this.database.close();
@@ -309,4 +359,10 @@ export class OpenMemory {
       ...(id === undefined ? {} : { id }),
     });
   }
+}
+
+function changedSlots(database: FeatureVectorDatabase, sequence: number): Uint32Array {
+  const changed = new Set<number>();
+  for (const { slots } of database.changedSince(sequence)) for (const slot of slots) changed.add(slot);
+  return Uint32Array.from(changed);
 }

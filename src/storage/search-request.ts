@@ -47,7 +47,9 @@ export type SearchRequest =
   /** Slots that another process or a removal changed: to be read again. */
   | { kind: 'changed'; sequence: number; slots: Uint32Array }
   /** A new graph, just written by this process. */
-  | { kind: 'graph'; sidecar: GraphSidecar; keepFile: boolean }
+  | { kind: 'graph'; sidecar: GraphSidecar }
+  /** A graph that another process may have saved. */
+  | { kind: 'saved-graph' }
   | { kind: 'verify' }
   | { kind: 'state' }
   | { kind: 'close' };
@@ -62,6 +64,8 @@ export interface SearchState {
 export interface SearchOpenReply {
   /** The graph that is in use, if any. */
   sidecar?: GraphSidecar;
+  /** Patterns that it does not know yet. */
+  recent?: number;
   /** Why a saved one is not. */
   refused?: string;
 }

@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { FeatureVectorDatabase } from './feature-vector-database.ts';
-import { verifySavedGraph } from './graph-file.ts';
+import { type GraphOwner, verifySavedGraph } from './graph-file.ts';
 import { GraphView } from './graph-view.ts';
 import { readRecordHead, vectorOffset } from './record.ts';
 import type { SearchOpenReply, SearchRequest } from './search-request.ts';
@@ -11,6 +10,7 @@ import { notify, serveRequests } from './worker-channel.ts';
 let database: FeatureVectorDatabase;
 let search: SimilaritySearch;
 let folder = '';
+let owner: GraphOwner;
 let dimensions = 0;
 let closed = false;
 
@@ -33,12 +33,12 @@ serveRequests<SearchRequest>(async (request) => {
       database.refresh();
       for (const slot of request.slots) search.changed(slot, request.sequence);
       return undefined;
-    case 'graph': {
-      const file = path.join(folder, request.sidecar.file);
-      search.useGraph(new GraphView(file, request.sidecar));
-      if (!request.keepFile) rmSync(file, { force: true });
+    case 'graph':
+      search.useGraph(new GraphView(path.join(folder, request.sidecar.file), request.sidecar));
       return undefined;
-    }
+    case 'saved-graph':
+      useSaved();
+      return undefined;
     case 'verify':
       return search.verify();
     case 'state':
@@ -59,12 +59,24 @@ function open(request: Extract<SearchRequest, { kind: 'open' }>): SearchOpenRepl
     onDamage: (slot) => notify({ kind: 'damaged', slot }),
   });
   setImmediate(fill);
-  if (!request.persisted) return {};
-  const found = verifySavedGraph(folder, request);
+  owner = request;
+  return request.persisted ? useSaved() : {};
+}
+
+/** Answers from the saved graph when it is whole, of this memory, and newer than the one in use. */
+function useSaved(): SearchOpenReply {
+  let found = verifySavedGraph(folder, owner);
+  // The writing process may have replaced it between the sidecar's and the graph's reading.
+  if ('refused' in found) found = verifySavedGraph(folder, owner);
   if ('refused' in found) return found;
   if (!database.remembersSince(found.sequence)) return { refused: 'is too old' };
-  search.useGraph(new GraphView(path.join(folder, found.file), found));
-  return { sidecar: found };
+  if (found.sequence <= search.graphSequence) return { sidecar: found };
+  try {
+    search.useGraph(new GraphView(path.join(folder, found.file), found));
+  } catch (error) {
+    return { refused: `cannot be read (${(error as Error).message})` };
+  }
+  return { sidecar: found, recent: search.state().recent };
 }
 
 function fill(): void {

@@ -1,5 +1,11 @@
 import type { DistanceMetric } from './options.ts';
-import type { SearchOpenReply, SearchReply, SearchRequest, SearchState } from './search-request.ts';
+import type {
+  GraphSidecar,
+  SearchOpenReply,
+  SearchReply,
+  SearchRequest,
+  SearchState,
+} from './search-request.ts';
 import type { StorageError } from './storage-error.ts';
 import { WorkerChannel } from './worker-channel.ts';
 import type { PutReply } from './write-request.ts';
@@ -54,6 +60,16 @@ export class SimilarityIndex {
       ...(candidates && { candidates }),
     };
     return this.#channel.request<SearchReply>(request, { milliseconds: searchMilliseconds });
+  }
+
+  /** Answers from a graph that was just built. */
+  useGraph(sidecar: GraphSidecar): Promise<void> {
+    return this.#channel.request({ kind: 'graph', sidecar }, { milliseconds: openMilliseconds });
+  }
+
+  /** Looks whether the writing process saved a newer graph. */
+  useSavedGraph(): void {
+    this.#channel.tell({ kind: 'saved-graph' });
   }
 
   /** Compares what it holds with the records; answers what is wrong. */

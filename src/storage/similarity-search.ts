@@ -48,6 +48,11 @@ export class SimilaritySearch {
     this.#vectorBytes = new Uint8Array(this.#vector.buffer);
   }
 
+  /** The last transaction that the graph knows, or -1 without one. */
+  get graphSequence(): number {
+    return this.#graph?.sequence ?? -1;
+  }
+
   /** Takes over a graph; what changed since it was made is read from the change log. */
   useGraph(graph: GraphView): void {
     this.#graph = graph;

@@ -12,7 +12,7 @@ type Answer =
   | { number: number; error: { code: StorageErrorCode; message: string } }
   | { notice: unknown };
 
-/** Requests to a worker thread and its replies. Keeps the process alive only while one is waited for. */
+/** Requests to a worker thread and its replies. Keeps the process alive only while one is waited for in the foreground. */
 export class WorkerChannel<Request extends { kind: string }> {
   readonly #worker: Worker;
   readonly #name: string;
@@ -59,7 +59,7 @@ export class WorkerChannel<Request extends { kind: string }> {
 
   request<Reply>(
     request: Request,
-    options: { milliseconds: number; transfer?: ArrayBuffer[] },
+    options: { milliseconds: number; transfer?: ArrayBuffer[]; background?: boolean },
   ): Promise<Reply> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const number = this.#next++;
@@ -75,7 +75,8 @@ export class WorkerChannel<Request extends { kind: string }> {
         );
       }, options.milliseconds);
       this.#pending.set(number, { resolve, reject, deadline });
-      if (this.#pending.size === 1) this.#worker.ref();
+      if (options.background) deadline.unref();
+      else this.#worker.ref();
       this.#worker.postMessage({ number, request }, options.transfer ?? []);
     });
   }

@@ -1,0 +1,147 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type BenchData, recall, results, types } from './bench-data.ts';
+import type { Contender } from './contender.ts';
+
+export interface FilteredFigures {
+  selectivity: number;
+  correlated: boolean;
+  p50_ms: number;
+  p99_ms: number;
+  recall: number;
+}
+
+export interface Figures {
+  name: string;
+  /** Durable on disk. */
+  ingest_per_s: number;
+  /** Until searches are as fast as they get: graph built, caches written. */
+  searchable_per_s: number;
+  single_put_ms: number;
+  single_put_p99_ms: number;
+  similar_p50_ms: number;
+  similar_p99_ms: number;
+  similar_recall: number;
+  filtered: FilteredFigures[];
+  criteria_p50_ms?: number;
+  criteria_p99_ms?: number;
+  /** From opening to the first answer of a similarity search, files in the page cache. */
+  open_ms: number;
+  /** Longest time between two turns of the event loop over everything above, and what it was at rest. */
+  loop_stall_ms: number;
+  loop_stall_p999_ms: number;
+  disk_bytes: number;
+}
+
+const batch = 2_000;
+const puts = 50;
+
+export async function measure(contender: Contender, data: BenchData, say: (line: string) => void): Promise<Figures> {
+  const folder = mkdtempSync(path.join(tmpdir(), `earmark-bench-${contender.name}-`));
+  const loop = monitorEventLoopDelay({ resolution: 2 });
+  try {
+    await contender.open(folder, data);
+    // The last rows are put one by one.
+    const bulk = data.vectors.count - puts;
+    loop.enable();
+    const started = performance.now();
+    let storing = 0;
+    for (let from = 0; from < bulk; from += batch) {
+      const before = performance.now();
+      await contender.ingest(data, from, Math.min(bulk, from + batch));
+      storing += performance.now() - before;
+    }
+    say(`${contender.name}: stored ${bulk} in ${(storing / 1000).toFixed(1)} s`);
+    await contender.settle();
+    const settled = performance.now() - started;
+    say(`${contender.name}: settled after ${(settled / 1000).toFixed(1)} s`);
+    const single = await times(puts, (n) => contender.put(data, bulk + n));
+
+    for (const query of data.queries.slice(0, 20)) await contender.similar(query, results);
+    let found = 0;
+    const similar = await times(data.queries.length, async (n) => {
+      found += recall(await contender.similar(data.queries[n]!, results), data.truth[n]!);
+    });
+    const filtered: FilteredFigures[] = [];
+    for (const [f, filter] of data.filters.entries()) {
+      if (contender.filtered === undefined) break;
+      let filteredFound = 0;
+      const some = Math.min(data.queries.length, 100);
+      const spent = await times(some, async (n) => {
+        const answer = await contender.filtered!(data.queries[n]!, results, filter);
+        filteredFound += recall(answer, data.filteredTruth[f]![n]!);
+      });
+      const { selectivity, correlated } = filter;
+      filtered.push({
+        selectivity,
+        correlated,
+        p50_ms: percentile(spent, 0.5),
+        p99_ms: percentile(spent, 0.99),
+        recall: round(filteredFound / some),
+      });
+    }
+    const criteria =
+      contender.criteria === undefined
+        ? undefined
+        : await times(200, (n) => contender.criteria!(types[n % types.length]!));
+    loop.disable();
+    await contender.close();
+    const opened = await times(3, async () => {
+      await contender.reopen(folder, data);
+      await contender.similar(data.queries[0]!, results);
+      // Closing is not part of it; `times` takes this step's time off.
+      return () => contender.close();
+    });
+    return {
+      name: contender.name,
+      ingest_per_s: Math.round((bulk / storing) * 1000),
+      searchable_per_s: Math.round((bulk / settled) * 1000),
+      single_put_ms: percentile(single, 0.5),
+      single_put_p99_ms: percentile(single, 0.99),
+      similar_p50_ms: percentile(similar, 0.5),
+      similar_p99_ms: percentile(similar, 0.99),
+      similar_recall: round(found / data.queries.length),
+      filtered,
+      ...(criteria === undefined
+        ? {}
+        : { criteria_p50_ms: percentile(criteria, 0.5), criteria_p99_ms: percentile(criteria, 0.99) }),
+      open_ms: percentile(opened, 0.5),
+      loop_stall_ms: round(loop.max / 1e6),
+      loop_stall_p999_ms: round(loop.percentile(99.9) / 1e6),
+      disk_bytes: bytesIn(folder),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Milliseconds of each run; what a run answers is run afterwards, off the clock. */
+async function times(count: number, run: (n: number) => Promise<unknown>): Promise<number[]> {
+  const spent: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const started = performance.now();
+    const after = await run(n);
+    spent.push(performance.now() - started);
+    if (typeof after === 'function') await after();
+  }
+  return spent;
+}
+
+function percentile(values: number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!);
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+function bytesIn(folder: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) bytes += statSync(path.join(entry.parentPath, entry.name)).size;
+  }
+  return bytes;
+}
