@@ -25,6 +25,8 @@ export interface RealBridgeOptions {
    * @default 'shipped' where it exists, else 'fixture'
    */
   model?: 'fixture' | 'shipped';
+  /** Path of a models.json to use instead. */
+  models?: string;
   /** Further arguments, for example `['--heartbeat', '0.2']`. */
   arguments?: string[];
 }
@@ -64,8 +66,8 @@ export async function startRealBridge(options: RealBridgeOptions = {}): Promise<
   const { model = hasShippedModel ? 'shipped' : 'fixture', arguments: args = [] } = options;
   const python = await testPython();
   const folder = await mkdtemp(path.join(tmpdir(), 'earmark-bridge-'));
-  const models =
-    model === 'fixture' ? await writeFixtureModels(python, folder) : path.join(bridgeFolder, 'models.json');
+  const shipped = path.join(bridgeFolder, 'models.json');
+  const models = options.models ?? (model === 'fixture' ? await writeFixtureModels(python, folder) : shipped);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const token = randomBytes(32).toString('hex');

@@ -19,6 +19,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
   return {
     seed,
     codecFrames: frames,
+    codecMessages: frames,
     clientConnections: toClient,
     clientEndings,
     serverFrames: toServer,

@@ -1,0 +1,245 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { PythonBridgeService } from '../src/bridge/python-bridge-service.ts';
+import {
+  hasShippedModel,
+  type RealBridge,
+  shippedModel,
+  startRealBridge,
+  testPython,
+} from '../tests/real-bridge.ts';
+import { GatedStream } from './bridge/gated-stream.ts';
+import { type LiveStreamsResult, runLiveStreams } from './bridge/live-streams.ts';
+import { type PythonLoop, startPythonLoop } from './bridge/python-loop.ts';
+
+/** A ratio of two times that were measured in turns, so that what else the machine did falls on both. */
+interface Ratio {
+  value: number;
+  /** The middle half of the rounds. */
+  quartiles: [number, number];
+  rounds: number;
+}
+
+const windowCount = 64;
+const samplesPerWindow = 16_000;
+const threads = Math.min(4, cpus().length);
+
+/**
+ * `[--slow-reader-seconds=600]`. The bridge against what it is made of: a bare onnxruntime loop, JSON over HTTP, and
+ * transformers on torch (with EARMARK_TORCH_PYTHON, or a `python3` that has both).
+ */
+export async function run({ args }: { args: string[] }): Promise<Record<string, unknown>> {
+  if (!hasShippedModel)
+    throw new Error(`This measures the shipped model; python-bridge/encoders/${shippedModel} is missing.`);
+  const slowReaderSeconds = Number(
+    args.find((arg) => arg.startsWith('--slow-reader-seconds='))?.split('=')[1] ?? 600,
+  );
+  const folder = await mkdtemp(path.join(tmpdir(), 'earmark-bench-'));
+  const windows = someSounds(windowCount);
+  const file = path.join(folder, 'windows.f32');
+  await writeFile(file, Buffer.concat(windows.map((window) => Buffer.from(window.buffer))));
+  const loopArgs = [file, String(samplesPerWindow), String(threads)];
+  const onnx = path.join(import.meta.dirname, '..', 'python-bridge', 'encoders', shippedModel, 'model.onnx');
+  try {
+    const rss_slope = slowReader(slowReaderSeconds);
+    await using bridge = await startRealBridge({ model: 'shipped' });
+    await using service = new PythonBridgeService({ baseUrl: bridge.url, token: bridge.token });
+    using bare = await startPythonLoop(await testPython(), 'bare_onnxruntime.py', [onnx, ...loopArgs]);
+    await using stream = new GatedStream(service, windows);
+    const throughput_ratio = await compareThroughput(bare, (numbers) => stream.run(numbers), 16, 24);
+    const latency_ratio = await compareLatency(bare, (number) => stream.run([number]));
+    const json_http_ratio = await compareThroughput(
+      bare,
+      (numbers) => jsonOverHttp(bridge, windows, numbers),
+      8,
+      12,
+    );
+    const streams: LiveStreamsResult = await runLiveStreams(service, windows, { streams: 32, seconds: 15 });
+    const vs_transformers = await compareTransformers(folder, windows, loopArgs);
+    return {
+      model: shippedModel,
+      threads,
+      /** Embeddings per second through Node, WebSocket and server ÷ the bare loop's. */
+      throughput_ratio,
+      /** Round trip ÷ inference, for one window at a time. */
+      latency_ratio,
+      /** Embeddings per second by JSON over HTTP ÷ the bare loop's. */
+      json_http_ratio,
+      vs_transformers,
+      streams,
+      rss_slope: await rss_slope,
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Tones, sweeps and noise; 16-bit values, so that what travels is what the loop computes. */
+function someSounds(count: number): Float32Array[] {
+  return Array.from({ length: count }, (_, number) => {
+    const samples = new Float32Array(samplesPerWindow);
+    let noise = number + 1;
+    for (let i = 0; i < samples.length; i++) {
+      noise = (Math.imul(noise, 1_103_515_245) + 12_345) >>> 0;
+      const tone = Math.sin(i * (0.01 + number * 0.004) * (1 + (i / samples.length) * (number % 3)));
+      samples[i] = Math.round((0.4 * tone + 0.1 * (noise / 2 ** 31 - 1)) * 32_768) / 32_768;
+    }
+    return samples;
+  });
+}
+
+/** Windows per second of `mine` ÷ the loop's. */
+async function compareThroughput(
+  loop: PythonLoop,
+  mine: (windows: readonly number[]) => Promise<number>,
+  block: number,
+  rounds: number,
+): Promise<Ratio> {
+  const ratios: number[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const numbers = Array.from({ length: block }, (_, i) => (Math.max(0, round) * block + i) % windowCount);
+    const loopSeconds = async () => (await loop.run(numbers)).reduce((sum, seconds) => sum + seconds, 0);
+    const [theirs, own] =
+      round % 2 === 0
+        ? [await loopSeconds(), await mine(numbers)]
+        : await mine(numbers).then(async (seconds) => [await loopSeconds(), seconds] as const);
+    if (round >= 0) ratios.push(theirs / own); // The first round warms both up.
+  }
+  return summarize(ratios);
+}
+
+async function compareLatency(
+  loop: PythonLoop,
+  roundTrip: (window: number) => Promise<number>,
+): Promise<Record<string, unknown>> {
+  const inference: number[] = [];
+  const trips: number[] = [];
+  for (let i = -8; i < 200; i++) {
+    const number = (i + windowCount) % windowCount;
+    const [seconds] = await loop.run([number]);
+    const trip = await roundTrip(number);
+    if (i < 0) continue;
+    inference.push(seconds! * 1000);
+    trips.push(trip * 1000);
+  }
+  const p50 = percentile(trips, 0.5) / percentile(inference, 0.5);
+  return {
+    p50: round(p50),
+    p95: round(percentile(trips, 0.95) / percentile(inference, 0.95)),
+    roundTripMsP50: round(percentile(trips, 0.5)),
+    inferenceMsP50: round(percentile(inference, 0.5)),
+    windows: trips.length,
+  };
+}
+
+/** The same work as the first design had it: numbers as text, one request for each window. */
+async function jsonOverHttp(
+  bridge: RealBridge,
+  windows: readonly Float32Array[],
+  numbers: readonly number[],
+): Promise<number> {
+  const startedAt = performance.now();
+  for (const number of numbers) {
+    const response = await fetch(`${bridge.url}/process/wav2vec2`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${bridge.token}` },
+      body: JSON.stringify({
+        audio: [...windows[number]!],
+        sampleRate: 16_000,
+        options: { window: 'whole' },
+      }),
+    });
+    const answer = (await response.json()) as { windows: { features: number[] }[] };
+    if (answer.windows[0]?.features.length !== 768)
+      throw new Error(`JSON over HTTP answered ${response.status}`);
+  }
+  return (performance.now() - startedAt) / 1000;
+}
+
+async function compareTransformers(
+  folder: string,
+  windows: readonly Float32Array[],
+  loopArgs: readonly string[],
+): Promise<Record<string, unknown> | { value: null; reason: string }> {
+  const python = process.env.EARMARK_TORCH_PYTHON ?? 'python3';
+  if (spawnSync(python, ['-c', 'import torch, transformers, onnx, onnxruntime.quantization']).status !== 0) {
+    return {
+      value: null,
+      reason: 'no Python with torch, transformers, onnx and onnxruntime; name one in EARMARK_TORCH_PYTHON',
+    };
+  }
+  using torch = await startPythonLoop(python, 'transformers_wav2vec2.py', [
+    path.join(folder, 'base'),
+    ...loopArgs,
+  ]);
+  await using bridge = await startRealBridge({ models: path.join(folder, 'models.json') });
+  await using service = new PythonBridgeService({
+    baseUrl: bridge.url,
+    token: bridge.token,
+    timeout: 120_000,
+  });
+  await service.loadModel('int8');
+  await using fp32 = new GatedStream(service, windows, 'fp32');
+  await using int8 = new GatedStream(service, windows, 'int8');
+  return {
+    fp32: await compareThroughput(torch, (numbers) => fp32.run(numbers), 6, 12),
+    int8: await compareThroughput(torch, (numbers) => int8.run(numbers), 6, 12),
+  };
+}
+
+/** Memory of both sides while vectors are read one a second from a file at full speed, in processes of their own. */
+async function slowReader(seconds: number): Promise<Record<string, unknown>> {
+  if (process.platform !== 'linux') return { value: null, reason: 'reads /proc' };
+  await using bridge = await startRealBridge({ model: 'shipped' });
+  const script = path.join(import.meta.dirname, 'bridge', 'slow-reader.ts');
+  const child = spawn(
+    process.execPath,
+    [script, bridge.url, bridge.token, String(bridge.pid), String(seconds)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const readings: { at: number; client: number; server: number }[] = [];
+  for await (const line of createInterface({ input: child.stdout })) readings.push(JSON.parse(line));
+  if (child.exitCode === null) await once(child, 'close');
+  // The first minute (or fifth) is warming up: code is compiled, arenas grow to their size.
+  const steady = readings.filter(({ at }) => at > Math.min(60, seconds / 5));
+  return {
+    seconds,
+    clientBytesPerMinute: Math.round(slope(steady.map(({ at, client }) => [at, client])) * 60),
+    serverBytesPerMinute: Math.round(slope(steady.map(({ at, server }) => [at, server])) * 60),
+    clientMegabytes: round(Math.max(...steady.map(({ client }) => client)) / 1e6),
+    serverMegabytes: round(Math.max(...steady.map(({ server }) => server)) / 1e6),
+  };
+}
+
+/** Least squares, y per x. */
+function slope(points: readonly (readonly [number, number])[]): number {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const x = mean(points.map(([x]) => x));
+  const y = mean(points.map(([, y]) => y));
+  const top = points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0);
+  const bottom = points.reduce((sum, [px]) => sum + (px - x) ** 2, 0);
+  return bottom === 0 ? 0 : top / bottom;
+}
+
+function summarize(ratios: readonly number[]): Ratio {
+  return {
+    value: round(percentile(ratios, 0.5)),
+    quartiles: [round(percentile(ratios, 0.25)), round(percentile(ratios, 0.75))],
+    rounds: ratios.length,
+  };
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
