@@ -30,8 +30,8 @@ const untaught: LearntThresholds = { thresholds: new Map(), steepness: assumedSt
  * Tells which of the labels in a memory a sound is, or that it is none of them. What is labelled, corrected or
  * deleted in the memory is taken up by itself.
  *
- * A pattern whose label is one of `backgroundLabels` stands for what is to be ignored. A pattern with
- * `notLabel: 'doorbell'` in its metadata says that a sound like it is not a doorbell.
+ * A pattern whose label is one of `backgroundLabels` stands for what is to be ignored. One that has, beside it,
+ * `notLabel: 'doorbell'` in its metadata says that a sound like it is no doorbell, however like one it may be.
  */
 export class Recogniser {
   readonly #memory: RecognisedMemory;

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import type { Pattern, PatternMetadata } from '../../src/pattern.ts';
+import { learnThresholds } from '../../src/recognition/label-thresholds.ts';
+import { LabelledExamples } from '../../src/recognition/labelled-examples.ts';
+import { Recogniser, type RecogniserOptions } from '../../src/recognition/recogniser.ts';
+import { DoubleMemory } from '../pipelines/doubles.ts';
+
+const dimensions = 64;
+
+/** Repeatable normal deviates. */
+function gaussian(seed: number): () => number {
+  let state = seed;
+  const uniform = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return (state + 0.5) / 2 ** 32;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** A kind of sound: examples of it are like each other, with a cosine of about `likeness`. */
+function kind(seed: number, likeness: number): () => Float32Array {
+  const random = gaussian(seed);
+  const centre = Float32Array.from({ length: dimensions }, random);
+  const spread = Math.sqrt(1 / likeness - 1);
+  return () => centre.map((value) => value + spread * random());
+}
+
+let stored = 0;
+async function teach(
+  memory: DoubleMemory,
+  features: Float32Array,
+  metadata: Partial<PatternMetadata>,
+): Promise<string> {
+  const number = stored++;
+  const pattern: Omit<Pattern, 'id'> & { id: string } = {
+    id: `example ${number}`,
+    startTime: 0,
+    endTime: 1,
+    frequencyRange: { low: 0, high: 8000 },
+    confidence: 1,
+    type: 'sound',
+    features,
+  };
+  const [id] = await memory.storePatterns([
+    { pattern, metadata: { sourceId: `recording ${number}`, ...metadata } },
+  ]);
+  return id!;
+}
+
+async function ask(memory: DoubleMemory, features: Float32Array, options: RecogniserOptions = {}) {
+  const recogniser = new Recogniser(memory, options);
+  const answer = await recogniser.recognise(features);
+  recogniser.close();
+  return answer;
+}
+
+describe('Recogniser', () => {
+  it('knows nothing before it is taught', async () => {
+    const answer = await ask(new DoubleMemory(), kind(1, 0.8)());
+    expect(answer).toEqual({ reason: 'nothing-taught', confidence: 1, votes: [] });
+  });
+
+  it('recognises from one example', async () => {
+    const memory = new DoubleMemory();
+    const bell = kind(1, 0.9);
+    const id = await teach(memory, bell(), { label: 'bell' });
+    expect(await ask(memory, bell())).toMatchObject({ label: 'bell', votes: [{ nearest: id }] });
+    expect(await ask(memory, kind(2, 0.9)())).toMatchObject({ reason: 'none-of-these' });
+  });
+
+  it('learns how far each label reaches: a varied sound further than a constant one', async () => {
+    const memory = new DoubleMemory();
+    const constant = kind(3, 0.95);
+    const varied = kind(4, 0.55);
+    for (let i = 0; i < 12; i++) {
+      await teach(memory, constant(), { label: 'beep' });
+      await teach(memory, varied(), { label: 'dog' });
+    }
+    const { thresholds } = await learnThresholds(await LabelledExamples.read(memory), 0.6);
+    expect(thresholds.get('beep')!).toBeGreaterThan(thresholds.get('dog')! + 0.05);
+    let right = 0;
+    for (let i = 0; i < 50; i++) if ((await ask(memory, varied())).label === 'dog') right++;
+    expect(right).toBeGreaterThanOrEqual(45);
+  });
+
+  it('says "none of these" to what it was never taught, and means it', async () => {
+    const memory = new DoubleMemory();
+    const known = Array.from({ length: 8 }, (_, i) => kind(10 + i, 0.7));
+    for (const [i, make] of known.entries()) {
+      for (let k = 0; k < 5; k++) await teach(memory, make(), { label: `sound ${i}` });
+    }
+    const recogniser = new Recogniser(memory);
+    let right = 0;
+    let falsely = 0;
+    for (let i = 0; i < 20; i++) {
+      for (const [label, make] of known.entries()) {
+        if ((await recogniser.recognise(make())).label === `sound ${label}`) right++;
+      }
+      if ((await recogniser.recognise(kind(100 + i, 0.7)())).label !== undefined) falsely++;
+    }
+    recogniser.close();
+    expect(right).toBeGreaterThanOrEqual(150);
+    expect(falsely).toBe(0);
+  });
+
+  it('answers background with background', async () => {
+    const memory = new DoubleMemory();
+    const fan = kind(30, 0.8);
+    await teach(memory, fan(), { label: 'background' });
+    await teach(memory, kind(31, 0.8)(), { label: 'bell' });
+    expect(await ask(memory, fan())).toMatchObject({ reason: 'background' });
+    expect(await ask(memory, fan(), { backgroundLabels: [] })).toMatchObject({ label: 'background' });
+  });
+
+  it('believes a correction: what was taught as not being a bell is none', async () => {
+    const memory = new DoubleMemory();
+    const bell = kind(40, 0.8);
+    for (let i = 0; i < 3; i++) await teach(memory, bell(), { label: 'bell' });
+    const mistaken = bell();
+    expect(await ask(memory, mistaken)).toMatchObject({ label: 'bell' });
+    await teach(memory, mistaken, { label: 'background', notLabel: 'bell' });
+    expect(await ask(memory, mistaken)).toMatchObject({ reason: 'background' });
+  });
+
+  it('takes up at once what is taught, relabelled and deleted', async () => {
+    const memory = new DoubleMemory();
+    const bell = kind(50, 0.9);
+    const recogniser = new Recogniser(memory);
+    expect((await recogniser.recognise(bell())).reason).toBe('nothing-taught');
+    const id = await teach(memory, bell(), { label: 'bell' });
+    expect((await recogniser.recognise(bell())).label).toBe('bell');
+    const example = memory.patterns.get(id)!;
+    await memory.storePatterns([{ ...example, metadata: { ...example.metadata, label: 'phone' } }]);
+    expect((await recogniser.recognise(bell())).label).toBe('phone');
+    memory.forget(id);
+    expect((await recogniser.recognise(bell())).reason).toBe('nothing-taught');
+    recogniser.close();
+    expect(memory.watchers).toBe(0);
+  });
+
+  it('is as sure as it is right', async () => {
+    const memory = new DoubleMemory();
+    const known = Array.from({ length: 10 }, (_, i) => kind(60 + i, 0.5));
+    for (const [i, make] of known.entries()) {
+      for (let k = 0; k < 6; k++) await teach(memory, make(), { label: `sound ${i}` });
+    }
+    const recogniser = new Recogniser(memory);
+    await recogniser.learn();
+    let sure = 0;
+    let right = 0;
+    let asked = 0;
+    for (let i = 0; i < 30; i++) {
+      for (const [label, make] of known.entries()) {
+        const { votes } = await recogniser.recognise(make());
+        sure += votes[0]!.confidence;
+        if (votes[0]!.label === `sound ${label}`) right++;
+        asked++;
+      }
+    }
+    recogniser.close();
+    expect(Math.abs(sure / asked - right / asked)).toBeLessThan(0.2);
+  });
+
+  it('does not learn from two cuts of one hearing that the sound never varies', async () => {
+    const memory = new DoubleMemory();
+    const dog = kind(80, 0.6);
+    const once = dog();
+    for (let i = 0; i < 5; i++) await teach(memory, once, { label: 'dog', sourceId: 'one recording' });
+    const { thresholds } = await learnThresholds(await LabelledExamples.read(memory), 0.6);
+    expect(thresholds.get('dog')).toBe(0.6);
+  });
+
+  it('leaves vectors of another length out', async () => {
+    const memory = new DoubleMemory();
+    await teach(memory, kind(90, 0.9)(), { label: 'bell' });
+    expect(await ask(memory, new Float32Array(5))).toMatchObject({ reason: 'nothing-taught' });
+  });
+});
