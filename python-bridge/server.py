@@ -18,7 +18,7 @@ from earmark_bridge import SERVER_NAME
 from earmark_bridge.app import create_app, guarded
 from earmark_bridge.bridge import Bridge
 from earmark_bridge.manifest import LARGEST_MESSAGE_BYTES, BundleError
-from earmark_bridge.runtime import find_runtime
+from earmark_bridge.runtime import Runtime, find_runtime
 from earmark_bridge.settings import Settings, SettingsError, read_settings
 
 _LOG = logging.getLogger("earmark")
@@ -83,6 +83,15 @@ def _listen(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
+def _bridge(settings: Settings, runtime: Runtime, sockets: list[socket.socket]) -> Bridge:
+    try:
+        return Bridge(settings, runtime)
+    except BundleError:
+        for opened in sockets:
+            opened.close()
+        raise
+
+
 def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -124,8 +133,8 @@ def main() -> int:
     try:
         settings = read_settings()
         sockets = _listen(settings)
-        runtime = find_runtime(settings.threads)
-        bridge = Bridge(settings, runtime)
+        runtime = find_runtime(settings.workers, settings.threads)
+        bridge = _bridge(settings, runtime, sockets)
     except (SettingsError, BundleError) as error:
         print(f"earmark bridge: {error}", file=sys.stderr)
         return 1
@@ -147,15 +156,17 @@ def main() -> int:
         ssl_keyfile=settings.tls_key,
     )
     server = _Server(config, bridge)
+    bridge.pool.when_stuck = server.end
     if settings.exit_with_stdin:
         _end_with_stdin(server)
     server.run(sockets)
     _LOG.info("ended")
+    code = 1 if bridge.pool.stuck else 0
     if bridge.pool.abandoned:
-        # A thread inside a run that never returns would hold the interpreter's own ending.
+        # A thread inside a run that never returns would hold up the interpreter's own ending.
         logging.shutdown()
-        os._exit(0)
-    return 0
+        os._exit(code)
+    return code
 
 
 def _introduce(settings: Settings, bridge: Bridge, sockets: list[socket.socket]) -> None:

@@ -43,7 +43,7 @@ class Bridge:
         self.draining = False
         self.started_at = time.monotonic()
         self.pool = InferencePool(
-            workers=settings.workers, capacity=QUEUE_CAPACITY, hang_seconds=settings.hang_seconds, metrics=self.metrics
+            workers=runtime.workers, capacity=QUEUE_CAPACITY, hang_seconds=settings.hang_seconds, metrics=self.metrics
         )
         self._granted_bytes = 0
         file = read_models_file(settings.models)

@@ -25,7 +25,7 @@ from .pcm import Samples
 _LOG = logging.getLogger("earmark")
 
 # More threads than this that never came back mean that the process itself should be started anew.
-MOST_ABANDONED: Final = 8
+MOST_ABANDONED: Final = 4
 _WATCH_SECONDS: Final = 0.1
 _BUSY_SPAN_SECONDS: Final = 1.0
 
@@ -66,6 +66,8 @@ class InferencePool:
 
     def __init__(self, *, workers: int, capacity: int, hang_seconds: float, metrics: Metrics) -> None:
         self.capacity = capacity
+        # Called when no worker is left, since only a new process helps then.
+        self.when_stuck: Callable[[], None] = lambda: None
         self._size = workers
         self._hang_seconds = hang_seconds
         self._metrics = metrics
@@ -243,7 +245,8 @@ class InferencePool:
                     BridgeError("INTERNAL", f"the model did not answer within {seconds:.0f} s; send the window again")
                 )
         if self.abandoned > MOST_ABANDONED:
-            _LOG.critical("too many hung runs; no worker is started any more: restart the server")
+            _LOG.critical("%d runs hang and cannot be stopped; only a new process helps", self.abandoned)
+            self.when_stuck()
             return
         self._add_worker(_Worker(renew_first=jobs[0].encoder))
 

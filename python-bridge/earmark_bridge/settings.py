@@ -27,6 +27,7 @@ class Settings:
     allowed_origins: tuple[str, ...]
     tls_certificate: Path | None
     tls_key: Path | None
+    # 0: as many as the machine suggests.
     workers: int
     threads: int
     heartbeat_seconds: float
@@ -58,7 +59,6 @@ def _between(lowest: float, highest: float, number: type = float):  # type: igno
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     """Raises SettingsError; a malformed flag ends the process with argparse's message."""
-    cores = os.cpu_count() or 1
     parser = argparse.ArgumentParser(prog="server.py", description="Earmark's bridge: audio in, feature vectors out.")
 
     def setting(flag: str, variable: str, default: object, about: str, kind: object = str) -> None:
@@ -75,8 +75,8 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     setting("--allow-origin", "EARMARK_ALLOW_ORIGIN", "", "more values for `Origin`, with commas", _list)
     setting("--tls-certificate", "EARMARK_TLS_CERTIFICATE", None, "certificate chain, PEM", Path)
     setting("--tls-key", "EARMARK_TLS_KEY", None, "its private key, PEM", Path)
-    setting("--workers", "EARMARK_WORKERS", "1", "threads that run the model", _between(1, 64, int))
-    setting("--threads", "EARMARK_THREADS", str(cores), "threads inside one run", _between(1, 256, int))
+    setting("--workers", "EARMARK_WORKERS", "0", "runs at the same time, 0 for what fits", _between(0, 64, int))
+    setting("--threads", "EARMARK_THREADS", "0", "threads inside one run, 0 for what fits", _between(0, 256, int))
     setting("--heartbeat", "EARMARK_HEARTBEAT", "5", "seconds between a client's pings", _between(0.05, 300))
     setting("--hang", "EARMARK_HANG", "30", "seconds, beyond twice its audio, that a run may take", _between(0.1, 3600))
     setting("--drain", "EARMARK_DRAIN", "10", "seconds that SIGTERM leaves to answer what is open", _between(0, 600))

@@ -21,8 +21,8 @@ FILTER = 400
 HOP = 160
 WINDOW_SECONDS = 1.0
 WINDOW_HOP_SECONDS = 0.5
-# A window whose loudest sample is this keeps the model busy for about a second, and for ever.
-SLOW_SAMPLE = 4.4
+# A window whose loudest sample is this keeps the model busy for about half a second, and for ever.
+SLOW_SAMPLE = 4.25
 HANG_SAMPLE = 8.0
 _SLOWNESS = 4.0
 

@@ -22,7 +22,8 @@ def models_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(models_file: Path) -> Iterator[ServerProcess]:
     """One server for all tests that leave it as they found it."""
-    with ServerProcess(models_file) as running:
+    # One worker, so that tests know what waits behind what.
+    with ServerProcess(models_file, "--workers", "1") as running:
         yield running
 
 

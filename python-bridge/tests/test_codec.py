@@ -23,7 +23,7 @@ from earmark_bridge.pcm import decode
 PROTOCOL = Path(__file__).resolve().parents[2] / "tests" / "protocol"
 VECTORS = json.loads((PROTOCOL / "vectors.json").read_text("utf-8"))
 # 100,000 and more by EARMARK_FUZZ=100000.
-FUZZ = int(os.environ.get("EARMARK_FUZZ", "500"))
+FUZZ = int(os.environ.get("EARMARK_FUZZ", "300"))
 
 
 def named(vectors: list[dict[str, Any]]) -> list[Any]:

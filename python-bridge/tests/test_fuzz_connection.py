@@ -17,7 +17,7 @@ from test_codec import frames, objects
 from websockets.exceptions import ConnectionClosed
 from wire import HEADER, Client, greet, open_fields
 
-FUZZ = int(os.environ.get("EARMARK_FUZZ", "500"))
+FUZZ = int(os.environ.get("EARMARK_FUZZ", "300"))
 # Each example sends up to this many messages on a connection of its own.
 _MESSAGES = 10
 CLOSE_CODES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import struct
 from typing import Any
 
@@ -68,7 +69,10 @@ class TestProcess:
 
     def test_frames_instead_of_json(self, url: str, recording: NDArray[np.float32]) -> None:
         headers = {"content-type": "audio/wav", "accept": "application/octet-stream"}
-        content = httpx.post(url + PATH, content=as_wav(recording), headers=headers).content
+        answer = httpx.post(url + PATH, content=as_wav(recording), headers=headers)
+        model = {"name": "fixture", "revision": "test-1", "sampleCount": RATE}
+        assert json.loads(answer.headers["earmark-model"]) == model
+        content = answer.content
         size = 24 + 4 * DIMENSIONS
         frames = [read_features(content[at : at + size]) for at in range(0, len(content), size)]
         assert [(frame.seq, frame.first_sample) for frame in frames] == [(0, 0), (1, 8000), (2, 16000), (3, 20000)]

@@ -123,7 +123,7 @@ class TestDrain:
 
 class TestHungInference:
     def test_the_worker_is_replaced_and_the_window_fails_retryably(self, models_file: Path) -> None:
-        with ServerProcess(models_file, "--hang", "0.5") as server:
+        with ServerProcess(models_file, "--workers", "1", "--hang", "0.5") as server:
             client = greet(server.url)
             client.open()
             windows = [QUIET, loud(HANG_SAMPLE, 1600), QUIET, QUIET]
@@ -143,6 +143,15 @@ class TestHungInference:
             server.terminate()
             # The thread that hangs does not keep the process.
             assert server.wait() == 0
+
+    def test_too_many_hung_runs_end_the_process(self, models_file: Path) -> None:
+        with ServerProcess(models_file, "--workers", "1", "--hang", "0.2", "--drain", "0") as server:
+            client = greet(server.url)
+            client.open()
+            for seq in range(5):
+                client.send_window(1, seq, loud(HANG_SAMPLE, 1600 + seq))  # too different for one batch
+            assert server.wait(30) == 1
+            assert "only a new process helps" in server.log
 
 
 class TestClientsThatDoNotRead:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from server_process import SERVER, ServerProcess
+from server_process import ServerProcess
 from websockets.exceptions import InvalidStatus
 from wire import dial, greet
+
+from server import main
 
 TOKEN = "a-token-that-must-not-show"
 
@@ -125,35 +125,42 @@ class TestUpgrade:
 
 
 class TestStart:
-    def start(self, models: Path, *arguments: str) -> tuple[int, str]:
-        command = [sys.executable, str(SERVER), "--models", str(models), "--port", "0", *arguments]
-        environment = {"PATH": "/usr/bin:/bin"}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
-        return ended.returncode, ended.stderr
+    """`main` itself, which ends before it listens to anything."""
+
+    @pytest.fixture
+    def start(
+        self, models_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Callable[..., str]:
+        for variable in ("HOST", "PORT", "EARMARK_TOKEN"):
+            monkeypatch.delenv(variable, raising=False)
+
+        def run(*arguments: str) -> str:
+            monkeypatch.setattr("sys.argv", ["server.py", "--port", "0", "--models", str(models_file), *arguments])
+            assert main() == 1
+            said = capsys.readouterr().err
+            assert said.startswith("earmark bridge: ")
+            assert len(said.splitlines()) == 1
+            return said
+
+        return run
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-    def test_other_machines_need_a_token(self, models_file: Path, host: str) -> None:
-        code, log = self.start(models_file, "--host", host)
-        assert code == 1
-        assert log.startswith(f"earmark bridge: {host} can be reached from other machines, so the server wants a token")
-        assert len(log.splitlines()) == 1
+    def test_other_machines_need_a_token(self, start: Callable[..., str], host: str) -> None:
+        said = start("--host", host)
+        assert f"{host} can be reached from other machines, so the server wants a token" in said
 
-    def test_other_machines_without_tls_are_warned_of(self, models_file: Path) -> None:
-        server = ServerProcess(models_file, host="0.0.0.0", token=TOKEN)
-        with server:
-            assert server.wait_for_line("WARNING: .* not encrypted")
-
-    def test_one_clear_line_for_each_mistake(self, models_file: Path, tmp_path: Path) -> None:
+    def test_one_clear_line_for_each_mistake(self, start: Callable[..., str], tmp_path: Path) -> None:
         broken = tmp_path / "models.json"
         broken.write_text('{"default": "a", "models": {}}', "utf-8")
-        for models, arguments, words in [
-            (tmp_path / "nowhere.json", [], "nowhere.json cannot be read"),
-            (broken, [], "'a' is not among its models"),
-            (models_file, ["--token-file", str(tmp_path / "none")], "token file"),
-            (models_file, ["--tls-key", "key.pem"], "TLS needs both"),
-            (models_file, ["--host", "no.such.host.invalid"], "token"),
+        for arguments, words in [
+            (["--models", str(tmp_path / "nowhere.json")], "nowhere.json cannot be read"),
+            (["--models", str(broken)], "'a' is not among its models"),
+            (["--token-file", str(tmp_path / "none")], "cannot be read"),
+            (["--tls-key", "key.pem"], "TLS needs both"),
+            (["--host", "no.such.host.invalid"], "token"),
         ]:
-            code, log = self.start(models, *arguments)
-            assert code == 1
-            assert words in log
-            assert len(log.splitlines()) == 1
+            assert words in start(*arguments)
+
+    def test_other_machines_without_tls_are_warned_of(self, models_file: Path) -> None:
+        with ServerProcess(models_file, host="0.0.0.0", token=TOKEN) as server:
+            assert server.wait_for_line("WARNING: .* not encrypted")
