@@ -65,7 +65,8 @@ async function run(name: string | undefined, args: string[]): Promise<ExitStatus
     }
     return await command.run({ ...parsed, terminal, signal });
   } catch (error) {
-    return explain(error, name);
+    // Where closing failed too, what came first is what matters.
+    return explain(error instanceof SuppressedError ? error.suppressed : error, name);
   }
 }
 

@@ -22,20 +22,33 @@ export const importMemory = defineCommand({
     const fromStandardInput = file === '-';
     const total = fromStandardInput ? 0 : (await stat(file)).size;
     const input = fromStandardInput ? process.stdin : createReadStream(file);
-    await using memory = await openMemory(options.memory, 'write');
+    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
+    const first = await lines.next();
+    await using memory = await openMemory(options.memory, 'write', first.done ? {} : lengthIn(first.value));
     using progress = new ProgressBar(terminal);
     let bytes = 0;
-    let lines = 0;
-    const read = async function* () {
-      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-        bytes += Buffer.byteLength(line) + 1;
-        lines += 1;
-        progress.update({ done: bytes, total, text: `${count(lines, 'line')} read` });
-        yield line;
+    let read = 0;
+    const counted = async function* () {
+      for (let line = first; !line.done; line = await lines.next()) {
+        bytes += Buffer.byteLength(line.value) + 1;
+        read += 1;
+        progress.update({ done: bytes, total, text: `${count(read, 'line')} read` });
+        yield line.value;
       }
     };
-    const { stored } = await memory.importPatterns(read(), { signal });
+    const { stored } = await memory.importPatterns(counted(), { signal });
     await terminal.print(options.json ? JSON.stringify({ stored }) : `${count(stored, 'pattern')} imported`);
     return exitStatus.ok;
   },
 });
+
+/** A new memory is made for vectors of the length that the export holds; what else is wrong with a line the memory says. */
+function lengthIn(line: string): { dimensions?: number } {
+  try {
+    const { features } = (JSON.parse(line) as { pattern: { features: string } }).pattern;
+    const dimensions = Buffer.from(features, 'base64').length / Float32Array.BYTES_PER_ELEMENT;
+    return Number.isInteger(dimensions) && dimensions > 0 ? { dimensions } : {};
+  } catch {
+    return {};
+  }
+}

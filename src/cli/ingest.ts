@@ -194,6 +194,7 @@ class IngestSummary {
   }
 
   async report(terminal: Terminal, json: boolean): Promise<void> {
+    reportFailures(terminal, this.failures);
     const seconds = (performance.now() - this.started) / 1000;
     const { stored, known, silent, files, patterns } = this.counts;
     if (json) {
@@ -222,7 +223,6 @@ class IngestSummary {
     );
     if (known > 0) await terminal.print(`${count(known, 'file')} skipped: the memory has them.`);
     if (silent > 0) await terminal.print(`${count(silent, 'file')} with nothing to hear.`);
-    reportFailures(terminal, this.failures);
   }
 
   private audioSeconds(): number {

@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import os from 'node:os';
 import path from 'node:path';
 
 export const earmarkScript = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'earmark.ts');
+
+/** Reading the sources takes half of a short command's time; the processes of these tests share the work. */
+const compileCache = path.join(os.tmpdir(), 'earmark-test-compile-cache');
 
 export interface EarmarkRun {
   status: number | null;
@@ -27,7 +31,13 @@ export async function earmark(args: string[], options: RunOptions = {}): Promise
 export function startEarmark(args: string[], { environment = {}, cwd }: RunOptions = {}) {
   return spawn(process.execPath, [earmarkScript, ...args], {
     cwd,
-    env: { ...process.env, FORCE_COLOR: undefined, NODE_NO_WARNINGS: '1', ...environment },
+    env: {
+      ...process.env,
+      FORCE_COLOR: undefined,
+      NODE_NO_WARNINGS: '1',
+      NODE_COMPILE_CACHE: compileCache,
+      ...environment,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 }
