@@ -82,9 +82,9 @@ RED.nodes.registerType<Properties>('earmark-capture', {
     return this._('port.sound');
   },
   oneditprepare: function () {
+    prepareForm('node-input');
     typedField('path', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
     typedField('url', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
-    prepareForm('node-input');
     suggest('node-input-device', 'earmark/capture/devices', (answer) => answer as string[]);
     startMeter(this.id);
   },

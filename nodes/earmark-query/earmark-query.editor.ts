@@ -62,9 +62,9 @@ RED.nodes.registerType<Properties>('earmark-query', {
     return this._('port.found');
   },
   oneditprepare: () => {
+    prepareForm('node-input');
     for (const name of ['label', 'sourceId', 'kind']) {
       typedField(name, ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
     }
-    prepareForm('node-input');
   },
 });

@@ -44,7 +44,7 @@ RED.nodes.registerType<Properties>('earmark-similar', {
     return this._(index === 0 ? 'port.match' : 'port.no-match');
   },
   oneditprepare: () => {
-    typedField('label', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
     prepareForm('node-input');
+    typedField('label', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
   },
 });

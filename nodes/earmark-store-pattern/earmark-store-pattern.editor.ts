@@ -39,7 +39,7 @@ RED.nodes.registerType<Properties>('earmark-store-pattern', {
     return this._('port.stored');
   },
   oneditprepare: () => {
-    typedField('label', ['msg', 'str', 'flow', 'global', 'env', 'jsonata']);
     prepareForm('node-input');
+    typedField('label', ['msg', 'str', 'flow', 'global', 'env', 'jsonata']);
   },
 });

@@ -5,8 +5,8 @@ const style = `
   .earmark-form .form-row > select { width: calc(100% - 136px); }
   .earmark-form .form-row > input.earmark-number { width: 80px; }
   .earmark-form .form-row > .earmark-unit { margin-left: 6px; color: var(--red-ui-secondary-text-color); }
-  .earmark-form .form-row > input[type=checkbox] { width: auto; margin: 0 6px 0 134px; vertical-align: baseline; }
-  .earmark-form .form-row > input[type=checkbox] + label { width: auto; max-width: calc(100% - 166px); }
+  .earmark-form .form-row > input[type=checkbox] { width: auto; margin: 4px 6px 0 134px; vertical-align: top; }
+  .earmark-form .form-row > input[type=checkbox] + label { width: auto; max-width: calc(100% - 166px); vertical-align: top; }
   .earmark-form .form-tips { margin-bottom: 12px; }
   .earmark-form details { margin-top: 4px; }
   .earmark-form summary { cursor: pointer; margin-bottom: 10px; color: var(--red-ui-secondary-text-color); }
@@ -42,10 +42,9 @@ export function prepareForm(prefix: 'node-input' | 'node-config-input'): void {
 
 /** A field whose value may come from the message, the context, the environment or an expression. */
 export function typedField(name: string, types: string[]): void {
-  $(`#node-input-${name}`).typedInput({
-    types: types as never,
-    typeField: `#node-input-${name}Type`,
-  });
+  const field = $(`#node-input-${name}`);
+  field.typedInput({ types: types as never, typeField: `#node-input-${name}Type` });
+  field.typedInput('width', 'calc(100% - 136px)');
 }
 
 /** Offers known values while any other may be typed; it stays quiet when the list cannot be had. */

@@ -149,6 +149,7 @@ export class NodeRed {
   }
 
   async deploy(flows: FlowNode[], type: 'full' | 'nodes' = 'full'): Promise<void> {
+    const before = this.#starts();
     const response = await fetch(`${this.url}/flows`, {
       method: 'POST',
       headers: {
@@ -160,6 +161,12 @@ export class NodeRed {
       signal: AbortSignal.timeout(30_000),
     });
     if (!response.ok) throw new Error(`Deploy: ${response.status} ${await response.text()}`);
+    // The answer comes before the flows run.
+    while (this.#starts() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  #starts(): number {
+    return this.log.filter((line) => /Started (flows|modified)/.test(line)).length;
   }
 
   /** Presses the button of an inject node. */

@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const program = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/** Why the editor cannot be tested here; undefined where it can. Under CI it must be possible. */
+export const noBrowser: string | undefined = existsSync(program)
+  ? undefined
+  : `needs Chromium at ${program}: apt install chromium, or set CHROMIUM`;
+
+if (noBrowser && process.env.CI === 'true') throw new Error(`The editor's tests ${noBrowser}.`);
+
+/** The Node-RED editor in a real headless Chromium. */
+export class Editor {
+  readonly page: Page;
+  /** What went wrong in the page. */
+  readonly faults: string[] = [];
+  /** Addresses outside this machine that the page asked for. */
+  readonly foreign: string[] = [];
+  readonly #browser: Browser;
+
+  private constructor(browser: Browser, page: Page, origin: string) {
+    this.#browser = browser;
+    this.page = page;
+    page.on('pageerror', (error) => this.faults.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || /reserved|missing/i.test(message.text()))
+        this.faults.push(message.text());
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      if (/^https?:/.test(url) && !url.startsWith(origin)) this.foreign.push(url);
+    });
+  }
+
+  static async open(url: string, options: { dark?: boolean; locale?: string } = {}): Promise<Editor> {
+    const browser = await chromium.launch({
+      executablePath: program,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+    });
+    const page = await browser.newPage({
+      viewport: { width: 1500, height: 850 },
+      colorScheme: options.dark ? 'dark' : 'light',
+      locale: options.locale ?? 'en-US',
+    });
+    const editor = new Editor(browser, page, url);
+    await page.goto(url);
+    await page.locator('.red-ui-palette-node').first().waitFor({ timeout: 30_000 });
+    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
+    return editor;
+  }
+
+  paletteNode(type: string) {
+    return this.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+  }
+
+  /** The box of a node on the canvas. */
+  canvasNode(id: string) {
+    return this.page.locator(`.red-ui-flow-node-group[id="${id}"]`);
+  }
+
+  async openDialog(id: string): Promise<void> {
+    await this.canvasNode(id).dblclick();
+    await this.page.locator('.red-ui-tray-footer').last().waitFor();
+    // The dialog slides in; only at its place can it be clicked.
+    await this.page.waitForTimeout(400);
+  }
+
+  async closeDialog(): Promise<void> {
+    await this.page.locator('#node-dialog-cancel:visible, #node-config-dialog-cancel:visible').last().click();
+    await this.page.waitForTimeout(400);
+  }
+
+  /** The messages of the debug sidebar, oldest first. */
+  async debugMessages(): Promise<{ name: string; text: string }[]> {
+    return this.page.locator('.red-ui-debug-msg').evaluateAll((elements) =>
+      elements.map((element) => ({
+        name: element.querySelector('.red-ui-debug-msg-name')?.textContent?.replace(/^node: /, '') ?? '',
+        text: element.querySelector('.red-ui-debug-msg-payload')?.textContent?.replace(/^"|"$/g, '') ?? '',
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+  }
+}
