@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import type { AudioWindow } from '../audio/pcm.ts';
 import { BridgeError } from '../bridge/bridge-error.ts';
-import type { WindowStreamOptions } from '../bridge/window-stream.ts';
+import type { WindowStreamOptions } from '../bridge/window-stream-options.ts';
 import { describeSound, type EmbeddedSound, type Outcome } from './embedded-sound.ts';
 import type { FeatureBridge } from './feature-bridge.ts';
 import { type PushOptions, pullOperator } from './pull-operator.ts';

@@ -1,6 +1,6 @@
 import type { AudioWindow } from '../audio/pcm.ts';
 import type { WindowOutcome } from '../bridge/embedded-window.ts';
-import type { WindowStreamOptions } from '../bridge/window-stream.ts';
+import type { WindowStreamOptions } from '../bridge/window-stream-options.ts';
 
 /** What the pipelines need of a bridge; `PythonBridgeService` is one. */
 export interface FeatureBridge {

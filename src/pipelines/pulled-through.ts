@@ -47,7 +47,9 @@ export async function* pulledThrough<In, Out>(
   const subscription = operate(source).subscribe({
     next: (value) => {
       if (waiting.length >= mostWaiting) {
-        end({ error: new AudioError('OVERFLOW', `More than ${mostWaiting} values were waiting to be read.`) });
+        end({
+          error: new AudioError('OVERFLOW', `More than ${mostWaiting} values were waiting to be read.`),
+        });
         return;
       }
       waiting.push(value);
