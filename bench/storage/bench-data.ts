@@ -1,5 +1,5 @@
 import { exactSearch, type MetricKind } from 'usearch';
-import { ClusterModel, type ClusteredVectors, randomNumbers } from './clustered-vectors.ts';
+import { type ClusteredVectors, ClusterModel, randomNumbers } from './clustered-vectors.ts';
 
 export const types = Array.from({ length: 10 }, (_, i) => `type-${i}`);
 export const results = 10;
@@ -45,7 +45,10 @@ export function makeData(count: number, queryCount: number, dimensions = 768): B
   const random = randomNumbers(17);
   const type = Uint8Array.from({ length: count }, () => Math.floor(random() * types.length));
   const confidence = Float32Array.from({ length: count }, () => random());
-  const created = Float64Array.from({ length: count }, (_, row) => 1.7e12 + row * 1000 + Math.floor(random() * 900));
+  const created = Float64Array.from(
+    { length: count },
+    (_, row) => 1.7e12 + row * 1000 + Math.floor(random() * 900),
+  );
   const filters: Filter[] = [];
   for (const selectivity of [0.5, 0.1, 0.01, 0.001]) {
     const even = Uint8Array.from(confidence, (value) => (value >= Math.fround(1 - selectivity) ? 1 : 0));

@@ -1,7 +1,7 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type BenchData, recall, results, types } from './bench-data.ts';
 import type { Contender } from './contender.ts';
 
@@ -38,7 +38,11 @@ export interface Figures {
 const batch = 2_000;
 const puts = 50;
 
-export async function measure(contender: Contender, data: BenchData, say: (line: string) => void): Promise<Figures> {
+export async function measure(
+  contender: Contender,
+  data: BenchData,
+  say: (line: string) => void,
+): Promise<Figures> {
   const folder = mkdtempSync(path.join(tmpdir(), `earmark-bench-${contender.name}-`));
   const loop = monitorEventLoopDelay({ resolution: 2 });
   try {

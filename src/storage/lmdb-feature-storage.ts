@@ -91,9 +91,9 @@ export class LmdbFeatureStorage implements FeatureStorage {
         );
       }
       if (patterns.length === 0) return [];
-      const checked = await this.#check(patterns, memory);
-      await memory.put(checked);
-      return checked.map(({ pattern }) => pattern.id);
+      const checking = this.#check(patterns, memory);
+      await memory.put(checking);
+      return (await checking).map(({ pattern }) => pattern.id);
     });
   }
 
@@ -112,7 +112,7 @@ export class LmdbFeatureStorage implements FeatureStorage {
         if (expected === undefined || old === undefined)
           throw new StorageError('NOT_FOUND', `There is no pattern "${id}".`);
         const { lastModified: _, ...metadata } = old.metadata;
-        const [checked] = await this.#check(
+        const checking = this.#check(
           [
             {
               pattern: { ...old.pattern, ...update.pattern, id },
@@ -122,7 +122,7 @@ export class LmdbFeatureStorage implements FeatureStorage {
           memory,
         );
         try {
-          await memory.put([checked!], { expected, keepVector: update.pattern?.features === undefined });
+          await memory.put(checking, { expected, keepVector: update.pattern?.features === undefined });
         } catch (error) {
           if ((error as StorageError).code === 'BUSY' && attempt < updateAttempts) continue;
           throw error;

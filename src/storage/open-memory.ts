@@ -171,10 +171,10 @@ export class OpenMemory {
 
   /** Resolves when the patterns are on disk and found by every kind of query. */
   async put(
-    patterns: CheckedPattern[],
+    checking: Promise<CheckedPattern[]>,
     update?: { expected: number; keepVector: boolean },
   ): Promise<Uint32Array> {
-    const reply = await this.writer.put(patterns, update);
+    const reply = await this.writer.put(checking, update);
     await this.#show(async () => {
       this.database.refresh();
       const { records, offsets, lengths, slots } = reply;

@@ -41,9 +41,13 @@ export class PatternWriter {
     return this.#channel.request({ kind: 'open', folder, clipBudget }, { milliseconds: writeMilliseconds });
   }
 
-  put(patterns: CheckedPattern[], update?: { expected: number; keepVector: boolean }): Promise<PutReply> {
+  /** In the order of calls, however long the checking of one takes. */
+  put(
+    checking: Promise<CheckedPattern[]>,
+    update?: { expected: number; keepVector: boolean },
+  ): Promise<PutReply> {
     return this.#inTurn(async () => {
-      const request = await this.#pack(patterns, update);
+      const request = await this.#pack(await checking, update);
       const transfer = [
         request.records.buffer,
         request.offsets.buffer,

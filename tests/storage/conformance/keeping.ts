@@ -1,0 +1,185 @@
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from '../temporary-folder.ts';
+import {
+  all,
+  dimensions,
+  direction,
+  ids,
+  openMemory,
+  pattern,
+  type StorageFactory,
+  sharedMemory,
+} from './subject.ts';
+
+export function keeping(create: StorageFactory): void {
+  describe('across a restart', () => {
+    it.each([true, false])(
+      'everything is there again (persistIndexOnDisk: %s)',
+      async (persistIndexOnDisk) => {
+        const indexPath = path.join(temporaryFolder(), 'deep', 'memory');
+        const options = { indexPath, dimensions, persistIndexOnDisk };
+        const first = create(options);
+        await first.initialize();
+        await first.storePatterns(
+          Array.from({ length: 50 }, (_, n) => ({ ...pattern(n), clip: new Uint8Array([n + 1]) })),
+        );
+        await first.deletePatterns({ type: 'odd' });
+        await first.updatePattern('p0004', { metadata: { label: 'after' } });
+        const before = await all(first.iteratePatterns());
+        const { disk: _, ...statsBefore } = await first.stats();
+        await first.close();
+
+        const second = create({ indexPath, persistIndexOnDisk });
+        await second.initialize();
+        onTestFinished(() => second.close());
+        expect(await all(second.iteratePatterns())).toEqual(before);
+        const { disk: __, ...statsAfter } = await second.stats();
+        expect(statsAfter).toEqual(statsBefore);
+        expect(await second.getClip('p0010')).toEqual(new Uint8Array([11]));
+        expect(ids(await second.findSimilarPatterns(direction(6), { maxResults: 1 }))).toEqual(['p0006']);
+        expect(await second.countPatterns({ label: 'after' })).toBe(1);
+        expect(await second.verify()).toEqual({ ok: true, checked: 25, problems: [] });
+        await second.storePattern(pattern(99).pattern, { sourceId: 'mic' });
+        expect(await second.countPatterns()).toBe(26);
+      },
+    );
+
+    it('refuses other dimensions, another metric and another encoder', async () => {
+      const indexPath = temporaryFolder();
+      const encoder = { name: 'earmark-small', revision: 'aaaaaaaaaaaa' };
+      const first = create({ indexPath, dimensions, encoder });
+      await first.initialize();
+      await first.storePattern(pattern(1).pattern, { sourceId: 'mic', encoder });
+      const other = { name: 'earmark-small', revision: 'bbbbbbbbbbbb' };
+      await expect(
+        first.storePattern(pattern(2).pattern, { sourceId: 'mic', encoder: other }),
+      ).rejects.toMatchObject({
+        code: 'ENCODER_MISMATCH',
+        message: expect.stringMatching(/aaaaaaaaaaaa.*bbbbbbbbbbbb/s),
+      });
+      await expect(first.findSimilarPatterns(direction(1), { encoder: other })).rejects.toMatchObject({
+        code: 'ENCODER_MISMATCH',
+      });
+      expect((await first.stats()).encoder).toEqual(encoder);
+      await first.close();
+      await expect(create({ indexPath, dimensions: 9 }).initialize()).rejects.toMatchObject({
+        code: 'DIMENSIONS',
+      });
+      await expect(create({ indexPath, distanceMetric: 'dot' }).initialize()).rejects.toMatchObject({
+        code: 'ENCODER_MISMATCH',
+      });
+      await expect(create({ indexPath, encoder: other }).initialize()).rejects.toMatchObject({
+        code: 'ENCODER_MISMATCH',
+      });
+    });
+
+    it('remembers the encoder of the first vectors', async () => {
+      const memory = await openMemory(create);
+      const encoder = { name: 'a', revision: '1' };
+      await memory.storePattern(pattern(1).pattern, { sourceId: 'mic', encoder });
+      await expect(
+        memory.storePattern(pattern(2).pattern, { sourceId: 'mic', encoder: { name: 'b', revision: '1' } }),
+      ).rejects.toMatchObject({ code: 'ENCODER_MISMATCH' });
+      await expect(
+        memory.storePatterns(
+          [3, 4].map((n) => ({
+            ...pattern(n),
+            metadata: { sourceId: 'mic', encoder: { name: `${n}`, revision: `${n}` } },
+          })),
+        ),
+      ).rejects.toMatchObject({ code: 'ENCODER_MISMATCH' });
+      expect(await memory.countPatterns()).toBe(1);
+    });
+  });
+
+  describe('copies', () => {
+    const importing = sharedMemory(create, async () => undefined);
+
+    it('a backup opens as a memory while the original goes on', async () => {
+      const memory = await openMemory(create);
+      await memory.storePatterns([1, 2, 3].map((n) => pattern(n)));
+      const target = path.join(temporaryFolder(), 'backup');
+      await memory.backup(target);
+      await memory.deletePattern('p0001');
+      await expect(memory.backup(target)).rejects.toMatchObject({ code: 'PATH' });
+      const copy = create({ indexPath: target });
+      await copy.initialize();
+      onTestFinished(() => copy.close());
+      expect(await copy.countPatterns()).toBe(3);
+      await copy.storePattern(pattern(4).pattern, { sourceId: 'mic' });
+      expect((await copy.verify()).ok).toBe(true);
+      expect(await memory.countPatterns()).toBe(2);
+    });
+
+    it('an export imports as the same patterns', async () => {
+      const memory = await openMemory(create);
+      const patterns = Array.from({ length: 450 }, (_, n) =>
+        n % 3 === 0 ? { ...pattern(n), clip: new Uint8Array([n & 255, 7]) } : pattern(n),
+      );
+      await memory.storePatterns(patterns);
+      const lines = await all(memory.exportPatterns());
+      const target = await openMemory(create);
+      const progress: number[] = [];
+      expect(await target.importPatterns(lines, { onProgress: ({ done }) => progress.push(done) })).toEqual({
+        stored: 450,
+      });
+      expect(progress.at(-1)).toBe(450);
+      expect(await all(target.iteratePatterns())).toEqual(await all(memory.iteratePatterns()));
+      expect(await target.getClip('p0003')).toEqual(new Uint8Array([3, 7]));
+    });
+
+    it.each([
+      '{',
+      '"text"',
+      '{}',
+      '{"pattern":{"features":"AAA"}}',
+      '{"pattern":{"features":"AAAA"}}',
+      'null',
+    ])('an import stops at the line %s', async (line) => {
+      const memory = importing();
+      await expect(memory.importPatterns([line])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await memory.countPatterns()).toBe(0);
+    });
+
+    it('long operations can be cancelled', async () => {
+      const memory = await openMemory(create);
+      await memory.storePatterns([pattern(1), pattern(2)]);
+      const signal = AbortSignal.abort();
+      const cancelled = { code: 'CANCELLED' };
+      await expect(memory.verify({ signal })).rejects.toMatchObject(cancelled);
+      await expect(memory.backup(path.join(temporaryFolder(), 'b'), { signal })).rejects.toMatchObject(
+        cancelled,
+      );
+      await expect(all(memory.exportPatterns({ signal }))).rejects.toMatchObject(cancelled);
+      await expect(memory.importPatterns(['x'], { signal })).rejects.toMatchObject(cancelled);
+    });
+  });
+
+  describe('before and after', () => {
+    it('says when it is not open', async () => {
+      const storage = create({ indexPath: temporaryFolder(), dimensions });
+      await expect(storage.countPatterns()).rejects.toMatchObject({ code: 'NOT_INITIALIZED' });
+      await storage.initialize();
+      await expect(storage.initialize()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      const storing = storage.storePattern(pattern(1).pattern, { sourceId: 'mic' });
+      await Promise.all([storage.close(), storage.close()]);
+      expect(await storing).toBe('p0001');
+      await expect(storage.countPatterns()).rejects.toMatchObject({ code: 'CLOSED' });
+      await expect(storage.initialize()).rejects.toMatchObject({ code: 'CLOSED' });
+    });
+
+    it('can be closed unopened, and disposed of', async () => {
+      await create({ indexPath: temporaryFolder(), dimensions }).close();
+      const indexPath = temporaryFolder();
+      {
+        await using storage = create({ indexPath, dimensions });
+        await storage.initialize();
+        await storage.storePattern(pattern(1).pattern, { sourceId: 'mic' });
+      }
+      await using again = create({ indexPath, dimensions });
+      await again.initialize();
+      expect(await again.countPatterns()).toBe(1);
+    });
+  });
+}

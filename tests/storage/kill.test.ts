@@ -1,0 +1,9 @@
+import { expect, it } from 'vitest';
+import { killRounds } from './kill-rounds.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+it('loses nothing that was acknowledged when the process is killed', async () => {
+  const report = await killRounds(temporaryFolder(), 6);
+  expect(report.rounds).toBe(6);
+  expect(report.acknowledged).toBeGreaterThan(6);
+}, 120_000);
