@@ -65,7 +65,12 @@ export default function (RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const light = new StatusLight(this);
     const live = def.source === 'microphone' || def.source === 'url';
-    const onEvent = (event: SourceEvent) => showEvent(RED, light, event);
+    const onEvent = (event: SourceEvent) => {
+      if (event.type === 'lost') showRetry(RED, light, event.error.code);
+      if (!live || (event.type !== 'started' && event.type !== 'recovered')) return;
+      light.say('condition');
+      light.say('work', statuses.listening);
+    };
 
     const open = async (message: Message): Promise<AudioSource> => {
       const options = plainObject(message.options);
@@ -182,20 +187,6 @@ function findPath(userDir: string, name: string): string {
   const own = path.resolve(userDir, name);
   const shipped = path.resolve(path.dirname(sampleSounds), name);
   return !existsSync(own) && existsSync(shipped) ? shipped : own;
-}
-
-function showEvent(RED: NodeAPI, light: StatusLight, event: SourceEvent): void {
-  switch (event.type) {
-    case 'started':
-    case 'recovered':
-      light.say('condition');
-      return;
-    case 'lost':
-      showRetry(RED, light, event.error.code);
-      return;
-    default:
-      return;
-  }
 }
 
 function showRetry(RED: NodeAPI, light: StatusLight, code: string): void {
