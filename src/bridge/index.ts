@@ -24,4 +24,4 @@ export {
   type PythonEnvironmentOptions,
 } from './python-environment.ts';
 export { type PatternDetails, Wav2Vec2FeatureAdapter } from './wav2vec2-feature-adapter.ts';
-export type { WindowStreamOptions } from './window-stream.ts';
+export type { WindowStreamOptions } from './window-stream-options.ts';

@@ -4,7 +4,7 @@ import type { EmbeddedWindow, WindowOutcome } from './embedded-window.ts';
 import type { HttpRequest } from './http-exchange.ts';
 import { inferFeatures } from './open-inference.ts';
 import { checkOptions, type ProcessAudioOptions, windowStarts } from './process-audio.ts';
-import type { WindowStreamOptions } from './window-stream.ts';
+import type { WindowStreamOptions } from './window-stream-options.ts';
 
 /**
  * One-shot embedding on a server that only knows tensors: the windows are cut here. Without a `window` the audio is one,

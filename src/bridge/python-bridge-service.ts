@@ -14,7 +14,8 @@ import { inferAudio, inferStream } from './open-inference-windows.ts';
 import { embedOnce, type ProcessAudioOptions } from './process-audio.ts';
 import { RetryBudget, retry } from './retry.ts';
 import { type SessionReadings, StreamSession } from './stream-session.ts';
-import { WindowStream, type WindowStreamOptions } from './window-stream.ts';
+import { WindowStream } from './window-stream.ts';
+import type { WindowStreamOptions } from './window-stream-options.ts';
 
 /** Whether the server can be used, and what it said. */
 export interface BridgeHealth {
@@ -255,7 +256,10 @@ export class PythonBridgeService {
   #circuit(name: string): Circuit {
     let circuit = this.#circuits.get(name);
     if (!circuit) {
-      circuit = new Circuit(name, (state) => this.health.setState(`circuit ${name}`, state));
+      circuit = new Circuit(name, (state) => {
+        this.health.setState(`circuit ${name}`, state);
+        this.health.recordEvent(`circuit:${state}`);
+      });
       this.health.setState(`circuit ${name}`, circuit.state);
       this.#circuits.set(name, circuit);
     }
@@ -349,7 +353,10 @@ export class PythonBridgeService {
         reconnects: total.reconnects + next.reconnects,
         resentWindows: total.resentWindows + next.resentWindows,
         droppedWindows: total.droppedWindows + next.droppedWindows,
+        creditStalledMs: total.creditStalledMs + next.creditStalledMs,
         audioSeconds: total.audioSeconds + next.audioSeconds,
+        serverQueued: total.serverQueued ?? next.serverQueued,
+        serverBusy: total.serverBusy ?? next.serverBusy,
       }),
       first!,
     );

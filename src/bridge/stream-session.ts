@@ -6,7 +6,7 @@ import type { Circuit } from './circuit.ts';
 import type { ReadyMessage } from './control-messages.ts';
 import { jitteredDelay } from './retry.ts';
 import { sleep } from './sleep.ts';
-import { type SocketState, StreamSocket } from './stream-socket.ts';
+import { type Heartbeat, type SocketState, StreamSocket } from './stream-socket.ts';
 import type { WindowStream, WindowStreamHost } from './window-stream.ts';
 
 export interface StreamSessionOptions {
@@ -26,11 +26,19 @@ export interface SessionReadings {
   unansweredWindows: number;
   unansweredBytes: number;
   bufferedBytes: number;
+  /** The last heartbeat's round trip. */
   heartbeatMs: number | null;
   reconnects: number;
   resentWindows: number;
   droppedWindows: number;
+  /** Milliseconds that windows waited for the server to grant credit. */
+  creditStalledMs: number;
+  /** Audio embedded, in seconds. */
   audioSeconds: number;
+  /** Windows that wait in the server, as it said with its last heartbeat. */
+  serverQueued: number | null;
+  /** Seconds of inference during its last second, per worker, 0 to 1. */
+  serverBusy: number | null;
 }
 
 /** Longer waits for a connection help nobody: the next attempt does better. */
@@ -52,7 +60,8 @@ export class StreamSession implements WindowStreamHost {
   /** Aborted when there is nothing left to wait for. */
   #waiting = new AbortController();
   #closed = false;
-  #heartbeatMs: number | null = null;
+  #heartbeat: Heartbeat | undefined;
+  #creditStalledMs = 0;
   #reconnects = 0;
   #resent = 0;
   #dropped = 0;
@@ -99,6 +108,10 @@ export class StreamSession implements WindowStreamHost {
     this.#options.health.recordEvent('dropped windows');
   }
 
+  onCreditStall(milliseconds: number): void {
+    this.#creditStalledMs += milliseconds;
+  }
+
   onResend(): void {
     this.#resent++;
     this.#options.health.recordEvent('resent windows');
@@ -118,11 +131,14 @@ export class StreamSession implements WindowStreamHost {
       unansweredWindows: sum((stream) => stream.unanswered),
       unansweredBytes: sum((stream) => stream.unansweredBytes),
       bufferedBytes: this.#socket?.bufferedBytes ?? 0,
-      heartbeatMs: this.#heartbeatMs,
+      heartbeatMs: this.#heartbeat?.milliseconds ?? null,
       reconnects: this.#reconnects,
       resentWindows: this.#resent,
       droppedWindows: this.#dropped,
+      creditStalledMs: this.#creditStalledMs,
       audioSeconds: this.#audioSeconds,
+      serverQueued: this.#heartbeat?.queued ?? null,
+      serverBusy: this.#heartbeat?.busy ?? null,
     };
   }
 
@@ -227,9 +243,9 @@ export class StreamSession implements WindowStreamHost {
       connectTimeout: Math.min(longestConnectMs, timeout),
       answerTimeout: timeout,
       onState,
-      onHeartbeat: (milliseconds) => {
-        this.#heartbeatMs = milliseconds;
-        health.recordLatency('heartbeat', milliseconds);
+      onHeartbeat: (heartbeat) => {
+        this.#heartbeat = heartbeat;
+        health.recordLatency('heartbeat', heartbeat.milliseconds);
       },
     });
     this.#socket = socket;

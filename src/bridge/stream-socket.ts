@@ -37,6 +37,15 @@ export type SocketState =
   | { value: 'draining'; ready: ReadyMessage }
   | { value: 'closed'; error: BridgeError };
 
+export interface Heartbeat {
+  /** Round trip. */
+  milliseconds: number;
+  /** Windows that wait in the server. */
+  queued: number;
+  /** Seconds of inference during the last second, per worker, 0 to 1. */
+  busy: number;
+}
+
 export interface SocketOptions {
   /** `ws:` or `wss:` address of the stream endpoint. */
   url: URL;
@@ -46,8 +55,7 @@ export interface SocketOptions {
   /** Milliseconds that a stream may be owed an answer. */
   answerTimeout: number;
   onState: (state: SocketState) => void;
-  /** Round trip of a heartbeat, milliseconds. */
-  onHeartbeat: (milliseconds: number) => void;
+  onHeartbeat: (heartbeat: Heartbeat) => void;
 }
 
 /** `ws` never pushes back by itself: beyond this much unsent data nothing more is handed to it. */
@@ -205,7 +213,7 @@ export class StreamSocket {
       throw badResponse(`it said ${message.type} before ready`);
     switch (message.type) {
       case 'pong':
-        this.#pong(message.id);
+        this.#pong(message);
         break;
       case 'draining':
         this.#setState({ value: 'draining', ready: state.ready });
@@ -276,11 +284,11 @@ export class StreamSocket {
     this.pump();
   }
 
-  #pong(id: number): void {
+  #pong({ id, queued, busy }: { id: number; queued: number; busy: number }): void {
     const sentAt = this.#pings.get(id);
     if (sentAt === undefined) return;
     this.#pings.delete(id);
-    this.#options.onHeartbeat(performance.now() - sentAt);
+    this.#options.onHeartbeat({ milliseconds: performance.now() - sentAt, queued, busy });
   }
 
   /** Ends the connection because of `error`; the streams hear of it when the socket has closed. */

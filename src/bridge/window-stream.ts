@@ -2,48 +2,18 @@ import type { AudioWindow } from '../audio/pcm.ts';
 import { BridgeError } from './bridge-error.ts';
 import type { ReadyMessage } from './control-messages.ts';
 import { cancelled } from './deadline.ts';
-import type { WindowOutcome, WindowReference } from './embedded-window.ts';
+import type { WindowOutcome } from './embedded-window.ts';
 import type { EncoderModel } from './encoder-model.ts';
-import {
-  addressFrame,
-  encodeWindowFrame,
-  type FeaturesFrame,
-  featuresFrameBytes,
-  type PcmEncoding,
-} from './frames.ts';
+import { FeatureCredit } from './feature-credit.ts';
+import { addressFrame, type FeaturesFrame, featuresFrameBytes } from './frames.ts';
+import { type KeptWindow, KeptWindows, keepWindow } from './kept-windows.ts';
+import { OutcomeQueue } from './outcome-queue.ts';
 import { badResponse, type SocketStream, type StreamSocket } from './stream-socket.ts';
-
-export interface WindowStreamOptions {
-  /** The model's name. @default the server's first model */
-  model?: string;
-  /** Ends the stream with the error `CANCELLED`; what the server still has of it is dropped. */
-  signal?: AbortSignal;
-  /**
-   * Windows that may be held here without an answer, 1 to 4096. They are what is sent again after a reconnection,
-   * and what bounds the memory.
-   * @default 32
-   */
-  maxUnanswered?: number;
-  /**
-   * What happens when that many are unanswered. `wait`: the source is not asked for more, so nothing is ever lost;
-   * right for files and whatever can wait. `dropOldest`: the oldest unsent window is dropped and the next one marked
-   * with `gap`; right for microphones, which cannot wait.
-   * @default 'wait'
-   */
-  overflow?: 'wait' | 'dropOldest';
-  /**
-   * How samples travel. `s16le` halves bytes and memory and is exact for 16-bit sources; `f32le` keeps what lies
-   * beyond.
-   * @default 's16le'
-   */
-  encoding?: PcmEncoding;
-  /**
-   * Milliseconds that the stream lives on without any answer of the server, reconnecting meanwhile, before it ends
-   * with the last connection error. `Infinity`: forever.
-   * @default 60000
-   */
-  giveUpAfter?: number;
-}
+import {
+  type ResolvedStreamOptions,
+  resolveStreamOptions,
+  type WindowStreamOptions,
+} from './window-stream-options.ts';
 
 /** What a stream needs from the session that connects it. */
 export interface WindowStreamHost {
@@ -55,21 +25,11 @@ export interface WindowStreamHost {
   release(stream: WindowStream): void;
   onAnswer(answer: { model: string; outcome: string; milliseconds: number; audioSeconds: number }): void;
   onDrop(): void;
+  /** The server held the stream back for that many milliseconds. */
+  onCreditStall(milliseconds: number): void;
   onResend(): void;
   /** The first answer after a connection was lost that many milliseconds ago. */
   onRecovery(milliseconds: number): void;
-}
-
-/** A window that has no answer yet. */
-interface KeptWindow {
-  reference: WindowReference;
-  sampleRate: number;
-  /** The frame to send, or why it cannot be sent. */
-  content: Buffer | BridgeError;
-  /** Its number on the current connection; absent while it has not been sent on it. */
-  sentAs?: number;
-  /** `performance.now()` of the last sending. */
-  sentAt?: number;
 }
 
 /** Where a stream stands with the connection. */
@@ -81,8 +41,6 @@ type Attachment =
   | { value: 'open'; socket: StreamSocket; number: number; maxBytes: number; model: EncoderModel }
   | { value: 'ended' };
 
-/** Bytes of vectors that the server may send before the consumer has taken the earlier ones. */
-const featureCreditBytes = 256 * 1024;
 /** PCM held without an answer; one window may always be held, however long. */
 const maximumUnansweredBytes = 8 * 1024 * 1024;
 /** Outcomes that wait for the consumer; only windows that failed can reach it, vectors are held by the credit. */
@@ -98,22 +56,14 @@ const longestTimerMs = 2 ** 31 - 1;
 export class WindowStream implements AsyncIterableIterator<WindowOutcome>, SocketStream {
   readonly #host: WindowStreamHost;
   readonly #source: AsyncIterator<AudioWindow>;
-  readonly #options: Required<Omit<WindowStreamOptions, 'model' | 'signal'>>;
-  readonly #modelName: string | undefined;
-  readonly #signal: AbortSignal | undefined;
-  readonly #kept: KeptWindow[] = [];
-  #keptBytes = 0;
-  /** Index in `#kept` of the first window that has not been sent on this connection. */
-  #unsent = 0;
-  readonly #outcomes: { outcome: WindowOutcome; bytes: number }[] = [];
-  #outcomeBytes = 0;
-  #waiting: { resolve: (result: IteratorResult<WindowOutcome>) => void; reject: (error: unknown) => void }[] =
-    [];
+  readonly #options: ResolvedStreamOptions;
+  readonly #kept = new KeptWindows();
+  /** What the server may send. */
+  readonly #featureCredit = new FeatureCredit();
+  readonly #outcomes = new OutcomeQueue((bytes) => this.#taken(bytes));
   #attachment: Attachment = { value: 'detached' };
   #started = false;
   #sourceDone = false;
-  /** Thrown to the consumer after the last outcome. */
-  #failure: { error: unknown } | undefined;
   #wakePuller: (() => void) | undefined;
   #sampleRate: number | undefined;
   #gapBeforeNext = false;
@@ -123,35 +73,19 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   #nextSend = 0;
   /** Bytes that may be sent. */
   #credit = 0;
+  /** Since when a window waits for credit. */
+  #stalledAt: number | undefined;
   /** What the server granted at first; a frame beyond it could never be sent. */
   #firstCredit = 0;
-  /** Bytes that the server may send. */
-  #granted = 0;
-  /** Bytes that the consumer took and that have not been granted anew. */
-  #toGrant = 0;
-  /** Bytes that are granted anew in one message. */
-  #grantStep = 0;
   #giveUpTimer: NodeJS.Timeout | undefined;
   #lostAt: number | undefined;
   #lastError: BridgeError | undefined;
   #answeredAt = 0;
-  readonly #abort = () => this.fail(cancelled('The stream', this.#signal?.reason));
+  readonly #abort = () => this.fail(cancelled('The stream', this.#options.signal?.reason));
 
   constructor(host: WindowStreamHost, windows: AsyncIterable<AudioWindow>, options: WindowStreamOptions) {
-    const { maxUnanswered = 32, overflow = 'wait', encoding = 's16le', giveUpAfter = 60_000 } = options;
-    if (!Number.isInteger(maxUnanswered) || maxUnanswered < 1 || maxUnanswered > 4096) {
-      throw new BridgeError(
-        'BAD_REQUEST',
-        `maxUnanswered must be a whole number of 1 to 4096, not ${maxUnanswered}.`,
-      );
-    }
-    if (!(giveUpAfter >= 0)) {
-      throw new BridgeError('BAD_REQUEST', `giveUpAfter must be milliseconds >= 0, not ${giveUpAfter}.`);
-    }
     this.#host = host;
-    this.#options = { maxUnanswered, overflow, encoding, giveUpAfter };
-    this.#modelName = options.model;
-    this.#signal = options.signal;
+    this.#options = resolveStreamOptions(options);
     this.#source = windows[Symbol.asyncIterator]();
   }
 
@@ -160,12 +94,12 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   }
 
   get unansweredBytes(): number {
-    return this.#keptBytes;
+    return this.#kept.bytes;
   }
 
   /** Windows that wait to be sent. */
   get unsent(): number {
-    return this.#kept.length - this.#unsent;
+    return this.#kept.unsent;
   }
 
   // --- The consumer's side ---
@@ -176,23 +110,12 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   next(): Promise<IteratorResult<WindowOutcome>> {
     if (!this.#started) this.#start();
-    const first = this.#outcomes.shift();
-    if (first) {
-      this.#consumed(first.bytes);
-      return Promise.resolve({ done: false, value: first.outcome });
-    }
-    if (this.#attachment.value !== 'ended') {
-      return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    }
-    const failure = this.#failure;
-    this.#failure = undefined;
-    return failure ? Promise.reject(failure.error) : Promise.resolve({ done: true, value: undefined });
+    return this.#outcomes.next();
   }
 
   /** Ends the stream; what is unanswered is dropped. Does not wait for anything. */
   return(): Promise<IteratorResult<WindowOutcome>> {
-    this.#outcomes.length = 0;
-    this.#failure = undefined;
+    this.#outcomes.clear();
     this.#end('cancel');
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -203,36 +126,19 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   #start(): void {
     this.#started = true;
-    this.#signal?.addEventListener('abort', this.#abort, { once: true });
-    if (this.#signal?.aborted) this.#abort();
+    this.#options.signal?.addEventListener('abort', this.#abort, { once: true });
+    if (this.#options.signal?.aborted) this.#abort();
     else void this.#pull();
   }
 
-  #deliver(outcome: WindowOutcome, bytes: number): void {
-    const consumer = this.#waiting.shift();
-    if (consumer) {
-      this.#toGrant += bytes;
-      consumer.resolve({ done: false, value: outcome });
-    } else {
-      this.#outcomes.push({ outcome, bytes });
-      this.#outcomeBytes += bytes;
+  #taken(bytes: number): void {
+    this.#featureCredit.free(bytes);
+    if (this.#attachment.value === 'open') {
+      const granted = this.#featureCredit.renew();
+      const { socket, number } = this.#attachment;
+      if (granted > 0) socket.send({ type: 'credit', stream: number, bytes: granted });
     }
-    this.#grant();
-  }
-
-  #consumed(bytes: number): void {
-    this.#outcomeBytes -= bytes;
-    this.#toGrant += bytes;
-    this.#grant();
     this.#settle();
-  }
-
-  /** Grants anew in large steps: a message for each vector would cost as much as the vector. */
-  #grant(): void {
-    if (this.#attachment.value !== 'open' || this.#toGrant < this.#grantStep) return;
-    this.#attachment.socket.send({ type: 'credit', stream: this.#attachment.number, bytes: this.#toGrant });
-    this.#granted += this.#toGrant;
-    this.#toGrant = 0;
   }
 
   // --- The source's side ---
@@ -248,7 +154,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
         this.#accept(next.value);
       }
     } catch (error) {
-      this.#failure ??= { error };
+      this.#outcomes.failAtEnd(error);
     }
     this.#sourceDone = true;
     this.#settle();
@@ -261,7 +167,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   #isFull(): boolean {
     return (
       this.#kept.length >= this.#options.maxUnanswered ||
-      this.#keptBytes >= maximumUnansweredBytes ||
+      this.#kept.bytes >= maximumUnansweredBytes ||
       this.#outcomes.length >= maximumOutcomes
     );
   }
@@ -283,51 +189,23 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     }
     const gap = window.gap || this.#gapBeforeNext;
     this.#gapBeforeNext = false;
-    const content = this.#encode(window);
-    const { seq, firstSample, sampleRate } = window;
-    const reference = { seq, firstSample, sampleCount: window.samples.length, gap };
-    this.#kept.push({ reference, sampleRate, content });
-    if (content instanceof BridgeError) {
+    const kept = keepWindow(window, gap, this.#sampleRate, this.#options.encoding);
+    this.#kept.add(kept);
+    if (kept.content instanceof BridgeError) {
       this.#settle();
       return;
     }
-    this.#keptBytes += content.length;
+    this.#sampleRate = kept.sampleRate;
     if (this.#attachment.value === 'detached') this.#connect();
     else if (this.#attachment.value === 'open') this.#attachment.socket.pump();
   }
 
-  #encode(window: AudioWindow): Buffer | BridgeError {
-    const { samples, sampleRate, firstSample } = window;
-    if (!Number.isInteger(sampleRate) || sampleRate < 1) {
-      return new BridgeError(
-        'SAMPLE_RATE',
-        `A window's sampleRate must be a whole number of hertz, not ${sampleRate}.`,
-      );
-    }
-    this.#sampleRate ??= sampleRate;
-    if (sampleRate !== this.#sampleRate) {
-      return new BridgeError(
-        'SAMPLE_RATE',
-        `A window has ${sampleRate} Hz in a stream of ${this.#sampleRate} Hz. Resample the source to one rate.`,
-      );
-    }
-    try {
-      return encodeWindowFrame(samples, firstSample, this.#options.encoding);
-    } catch (error) {
-      if (error instanceof BridgeError) return error;
-      throw error;
-    }
-  }
-
-  /** Drops the oldest window that the server does not have; false when there is none. */
+  /** False when there is none that the server does not have. */
   #dropOldest(): boolean {
-    const oldest = this.#kept[this.#unsent];
-    if (!oldest) return false;
-    this.#kept.splice(this.#unsent, 1);
-    if (oldest.content instanceof Buffer) this.#keptBytes -= oldest.content.length;
-    const next = this.#kept[this.#unsent];
-    if (next) next.reference.gap = true;
-    else this.#gapBeforeNext = true;
+    const dropped = this.#kept.dropOldestUnsent();
+    if (dropped === 'none') return false;
+    if (dropped === 'last') this.#gapBeforeNext = true;
+    else dropped.next.reference.gap = true;
     this.#host.onDrop();
     return true;
   }
@@ -337,22 +215,18 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   /** Opens the stream on a ready connection, with the first unanswered window. */
   attach(socket: StreamSocket, ready: ReadyMessage): void {
     if (this.#attachment.value !== 'detached' || this.#sampleRate === undefined) return;
-    const model = this.#modelName ?? ready.models[0]?.name;
+    const model = this.#options.model ?? ready.models[0]?.name;
     if (model === undefined) {
       this.fail(new BridgeError('MODEL_NOT_FOUND', 'The server has no model. Add one to its models.json.'));
       return;
     }
     this.#nextSend = this.#nextAnswer;
-    this.#toGrant = 0;
-    const mostCredit = Math.min(ready.limits.maxCreditBytes, featureCreditBytes);
-    this.#granted = Math.max(0, mostCredit - this.#outcomeBytes);
-    this.#grantStep = mostCredit / 4;
     const number = socket.open(this, {
       model,
       sampleRate: this.#sampleRate,
       encoding: this.#options.encoding,
       firstSeq: this.#nextAnswer,
-      credit: this.#granted,
+      credit: this.#featureCredit.begin(ready.limits.maxCreditBytes, this.#outcomes.bytes),
     });
     const { maxMessageBytes: maxBytes } = ready.limits;
     this.#attachment = { value: 'opening', socket, number, maxBytes, since: performance.now() };
@@ -360,8 +234,9 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   opened(model: EncoderModel, credit: number): void {
     if (this.#attachment.value !== 'opening') throw badResponse('it opened a stream twice');
-    if (this.#grantStep * 4 < featuresFrameBytes(model.dimensions))
+    if (!this.#featureCredit.canEverHold(featuresFrameBytes(model.dimensions))) {
       throw badResponse('its limits forbid even one vector');
+    }
     const { socket, number, maxBytes } = this.#attachment;
     this.#attachment = { value: 'open', socket, number, maxBytes, model };
     this.#credit = credit;
@@ -376,30 +251,33 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   sendNext(): boolean {
     if (this.#attachment.value !== 'open') return false;
     const { socket, number, maxBytes } = this.#attachment;
-    const window = this.#kept[this.#unsent];
+    const window = this.#kept.nextToSend;
     if (!window) return false;
     const { content } = window;
     if (content instanceof BridgeError) {
-      this.#unsent++;
+      this.#kept.passOn();
       return true;
     }
     if (content.length > Math.min(maxBytes, this.#firstCredit)) {
-      window.content = new BridgeError(
-        'TOO_LARGE',
-        `A window of ${window.reference.sampleCount} samples is longer than the server takes. Use shorter windows.`,
-      );
-      this.#keptBytes -= content.length;
-      this.#unsent++;
+      const { sampleCount } = window.reference;
+      const message = `A window of ${sampleCount} samples is longer than the server takes. Use shorter windows.`;
+      this.#kept.spoil(window, new BridgeError('TOO_LARGE', message));
+      this.#kept.passOn();
       this.#settle();
       return true;
     }
-    if (content.length > this.#credit) return false;
+    if (content.length > this.#credit) {
+      this.#stalledAt ??= performance.now();
+      return false;
+    }
+    if (this.#stalledAt !== undefined) this.#host.onCreditStall(performance.now() - this.#stalledAt);
+    this.#stalledAt = undefined;
     this.#credit -= content.length;
     if (window.sentAt !== undefined) this.#host.onResend();
     window.sentAs = this.#nextSend;
     this.#nextSend = (this.#nextSend + 1) >>> 0;
     window.sentAt = performance.now();
-    this.#unsent++;
+    this.#kept.passOn();
     addressFrame(content, { stream: number, seq: window.sentAs, gap: window.reference.gap });
     socket.sendFrame(content);
     return true;
@@ -417,10 +295,8 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
         `its vector has ${frame.features.length} dimensions where the model has ${model.dimensions}`,
       );
     }
-    if (!frame.features.every(Number.isFinite))
-      throw badResponse('its vector holds numbers that are not finite');
-    if (bytes > this.#granted) throw badResponse('it sent more than was granted');
-    this.#granted -= bytes;
+    if (!this.#featureCredit.covers(bytes)) throw badResponse('it sent more than was granted');
+    this.#featureCredit.spend(bytes);
     const { name, revision } = model;
     const value = { ...reference, sampleRate, features: frame.features, model: { name, revision } };
     this.#answer(window, { ok: true, value }, bytes, model.name);
@@ -454,11 +330,11 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   owedMs(now: number): number {
     if (this.#attachment.value === 'opening') return now - this.#attachment.since;
-    const oldest = this.#kept[0];
+    const oldest = this.#kept.first;
     if (this.#attachment.value !== 'open' || oldest?.sentAt === undefined || oldest.sentAs === undefined)
       return 0;
     // It owes nothing while the consumer has left it no credit to answer with.
-    if (this.#granted < featuresFrameBytes(this.#attachment.model.dimensions)) return 0;
+    if (!this.#featureCredit.covers(featuresFrameBytes(this.#attachment.model.dimensions))) return 0;
     return now - Math.max(oldest.sentAt, this.#answeredAt);
   }
 
@@ -470,8 +346,8 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   /** Ends the stream: what has come is still delivered, then `error` is thrown; after a cancellation at once. */
   fail(error: BridgeError): void {
     if (this.#isOver()) return;
-    if (error.code === 'CANCELLED') this.#outcomes.length = 0;
-    this.#failure = { error };
+    if (error.code === 'CANCELLED') this.#outcomes.clear();
+    this.#outcomes.failAtEnd(error);
     this.#end('cancel');
   }
 
@@ -479,7 +355,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   #awaited(seq: number): { window: KeptWindow; model: EncoderModel } {
     if (this.#attachment.value !== 'open') throw badResponse('it answered a stream that it had not opened');
     this.#settleUnsendable(Number.POSITIVE_INFINITY);
-    const window = this.#kept[0];
+    const window = this.#kept.first;
     if (window?.sentAs === undefined || window.sentAs !== seq) {
       throw badResponse(`it answered window ${seq} where ${window?.sentAs ?? 'none'} was due`);
     }
@@ -488,7 +364,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   #answer(window: KeptWindow, outcome: WindowOutcome, bytes: number, model: string): void {
     const now = performance.now();
-    this.#shift();
+    this.#kept.removeFirst();
     this.#nextAnswer = (this.#nextAnswer + 1) >>> 0;
     this.#answeredAt = now;
     this.#disarm();
@@ -500,22 +376,16 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       milliseconds: now - (window.sentAt ?? now),
       audioSeconds: window.reference.sampleCount / window.sampleRate,
     });
-    this.#deliver(outcome, bytes);
+    this.#outcomes.push(outcome, bytes);
     this.#settle();
-  }
-
-  #shift(): void {
-    const window = this.#kept.shift();
-    if (window?.content instanceof Buffer) this.#keptBytes -= window.content.length;
-    this.#unsent = Math.max(0, this.#unsent - 1);
   }
 
   #settleUnsendable(mostOutcomes: number): void {
     while (this.#outcomes.length < mostOutcomes) {
-      const head = this.#kept[0];
+      const head = this.#kept.first;
       if (!(head?.content instanceof BridgeError)) return;
-      this.#shift();
-      this.#deliver({ ok: false, error: head.content, window: head.reference }, 0);
+      this.#kept.removeFirst();
+      this.#outcomes.push({ ok: false, error: head.content, window: head.reference }, 0);
     }
   }
 
@@ -540,8 +410,8 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     if (this.#isOver()) return;
     this.#attachment = { value: 'detached' };
     this.#lastError = error;
-    this.#unsent = 0;
-    for (const window of this.#kept) delete window.sentAs;
+    this.#stalledAt = undefined;
+    this.#kept.sendAllAgain();
     if (this.#kept.length > 0) {
       this.#lostAt ??= performance.now();
       this.#arm();
@@ -571,9 +441,8 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     if (attachment.value === 'ended') return;
     this.#attachment = { value: 'ended' };
     this.#disarm();
-    this.#signal?.removeEventListener('abort', this.#abort);
-    this.#kept.length = 0;
-    this.#keptBytes = 0;
+    this.#options.signal?.removeEventListener('abort', this.#abort);
+    this.#kept.clear();
     if (attachment.value === 'opening' || attachment.value === 'open') {
       attachment.socket.leave(attachment.number, by);
     }
@@ -583,13 +452,6 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       // Not awaited: a source in the middle of a read ends when that read does.
       void Promise.resolve(this.#source.return?.()).catch(() => {});
     }
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    const failure = this.#failure;
-    if (failure && waiting.length > 0) {
-      this.#failure = undefined;
-      waiting.shift()!.reject(failure.error);
-    }
-    for (const { resolve } of waiting) resolve({ done: true, value: undefined });
+    this.#outcomes.end();
   }
 }
