@@ -20,7 +20,7 @@ export interface RetrievalScores {
   map: number;
   /** Clips that were looked up: those with another clip of their label in another group. */
   asked: number;
-  /** Mean cosine of clips of different labels and groups. `NaN` where there are none. */
+  /** Mean cosine of clips of different labels. `NaN` where there are none. */
   randomCosine: number;
   /** Share of such pairs at or over `threshold`. `NaN` where there are none. */
   falseMatch: number;
@@ -57,8 +57,12 @@ export async function scoreRetrieval(
     let nearestOther = -1;
     let nearestSimilarity = Number.NEGATIVE_INFINITY;
     for (const [index, clip] of clips.entries()) {
-      if (index === query || clip.group === group) continue;
+      const sameGroup = clip.group === group;
+      if (index === query || (sameGroup && clip.label === label)) continue;
       const similarity = vectors.similarity(query, index);
+      // Different sounds of one recording or speaker must be kept apart too, and are the hardest.
+      if (clip.label !== label && index > query) unrelated.add(similarity);
+      if (sameGroup) continue;
       if (clip.label === label) {
         relevant.push(similarity);
       } else {
@@ -67,7 +71,6 @@ export async function scoreRetrieval(
           nearestSimilarity = similarity;
           nearestOther = index;
         }
-        if (index > query) unrelated.add(similarity);
       }
     }
     if (performance.now() - turnStarted > slice) {

@@ -32,17 +32,18 @@ function bruteForce(all: LabelledClip[], threshold: number) {
   let right = 0;
   const unrelated: number[] = [];
   for (const [query, clip] of all.entries()) {
-    const ranked = all
+    const compared = all
       .map((other, index) => ({
         index,
         same: other.label === clip.label,
         group: other.group,
-        // Single precision decides what counts as equal, as it does in the vectors themselves.
-        similarity: Math.fround(Math.round(cosine(clip.features, other.features) * 1e5) / 1e5),
+        similarity: Math.round(cosine(clip.features, other.features) * 1e5) / 1e5,
       }))
-      .filter(({ index, group }) => index !== query && group !== clip.group)
+      .filter(({ index }) => index !== query);
+    for (const hit of compared) if (!hit.same && hit.index > query) unrelated.push(hit.similarity);
+    const ranked = compared
+      .filter(({ group }) => group !== clip.group)
       .sort((a, b) => b.similarity - a.similarity || Number(a.same) - Number(b.same));
-    for (const hit of ranked) if (!hit.same && hit.index > query) unrelated.push(hit.similarity);
     if (!ranked.some(({ same }) => same)) continue;
     if (ranked[0]!.same) right += 1;
     const hits = ranked.flatMap(({ same }, index) => (same ? [index] : []));
