@@ -22,7 +22,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
       if (index % 20 === 19) console.error(`${index + 1} faults`);
     },
   });
-  const { recoveryMs, rssStartBytes, rssEndBytes, ...counts } = result;
+  const { recoveryMs, ...counts } = result;
   return {
     seed,
     ...counts,
@@ -30,7 +30,6 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
     recoveryMsByFault: Object.fromEntries(
       [...recoveries].map(([kind, values]) => [kind, percentiles(values)]),
     ),
-    rssGrowthBytes: rssEndBytes - rssStartBytes,
     /** With no loss in n windows, the share lost is below 3/n at 95 % confidence. */
     lossRateBound95: 3 / result.fileWindows,
   };

@@ -4,7 +4,7 @@ import { BridgeError } from './bridge-error.ts';
 export interface BridgeConfig {
   /**
    * `http://` or `https://` address of the server, without credentials; streams use `ws://` or `wss://` at the
-   * same place. A function is asked before every call, for a managed server whose port may change.
+   * same place, and these may be written too. A function is asked before every call, for a managed server whose port may change.
    * @default 'http://127.0.0.1:8000'
    */
   baseUrl: string | (() => string);
@@ -59,9 +59,9 @@ export function resolveBridgeConfig(config: Partial<BridgeConfig> = {}): BridgeC
 
 /** @throws BridgeError `BAD_REQUEST` where `text` is not a plain http(s) URL. */
 export function httpUrl(text: string, field: string): URL {
-  const url = URL.parse(text);
+  const url = URL.parse(text.replace(/^ws(s?):/i, 'http$1:'));
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw invalid(field, 'a URL that begins with http:// or https://');
+    throw invalid(field, 'a URL that begins with http://, https://, ws:// or wss://');
   }
   if (url.username || url.password) throw invalid(field, 'a URL without credentials: use `token`');
   return url;

@@ -1,3 +1,5 @@
+import v8 from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { AudioWindow } from '../../src/audio/pcm.ts';
 import type { WindowOutcome } from '../../src/bridge/embedded-window.ts';
 import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
@@ -40,9 +42,8 @@ export interface CampaignResult {
   resentWindows: number;
   /** Milliseconds from a fault's end to the next answer of every file stream. */
   recoveryMs: number[];
-  /** Of this process, once after ten faults and once at the end. */
-  rssStartBytes: number;
-  rssEndBytes: number;
+  /** What this process holds after a garbage collection, more at the end than after a quarter of the faults. */
+  retainedGrowthBytes: number;
 }
 
 const differentWindows = 48;
@@ -81,8 +82,7 @@ export async function runFaultCampaign(options: {
     reconnects: 0,
     resentWindows: 0,
     recoveryMs: [],
-    rssStartBytes: 0,
-    rssEndBytes: 0,
+    retainedGrowthBytes: 0,
   };
   try {
     const expected = await vectorsOfAll(service);
@@ -184,7 +184,7 @@ export async function runFaultCampaign(options: {
 
     await progressOfAll(answered, performance.now());
     for (const [index, kind] of options.faults.entries()) {
-      if (index === Math.min(10, options.faults.length - 1)) result.rssStartBytes = process.memoryUsage().rss;
+      if (index === options.faults.length >> 2) result.retainedGrowthBytes = -retainedBytes();
       await inject[kind]();
       proxy.set({ kind: 'pass' });
       const endedAt = performance.now();
@@ -203,13 +203,22 @@ export async function runFaultCampaign(options: {
     const stoppedAt = performance.now();
     while (!ended && performance.now() - stoppedAt < recoveryLimitMs) await pause(5);
     if (!ended) result.failedStreams.push('a stream did not end after its source had');
-    result.rssEndBytes = process.memoryUsage().rss;
+    result.retainedGrowthBytes += retainedBytes();
     const { reconnects, resentWindows } = service.metrics();
     return { ...result, reconnects, resentWindows };
   } finally {
     await service.close();
     await proxy.close();
   }
+}
+
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function retainedBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Resolves when every file stream has had an answer to a window since now. */

@@ -20,6 +20,7 @@ describe('faults between client and server', () => {
     });
     expect(result.recoveryMs).toHaveLength(faultKinds.length);
     expect(result.resentWindows).toBeGreaterThan(0);
+    expect(result.retainedGrowthBytes).toBeLessThan(5e6);
     expect(result.fileWindows).toBeGreaterThan(100);
   });
 
@@ -48,6 +49,34 @@ describe('faults between client and server', () => {
     bridge.resume();
     expect((await answer).value).toMatchObject({ ok: true, value: { seq: 1, gap: false } });
     expect(await stream.next()).toMatchObject({ done: true });
+  });
+
+  test('a slow network holds the source back before memory fills', async () => {
+    await using bridge = await startRealBridge({ model: 'fixture' });
+    const proxy = await startFaultProxy(bridge.port);
+    await using service = new PythonBridgeService({ baseUrl: proxy.url, token: bridge.token });
+    const windowBytes = 400_000;
+    let asked = 0;
+    async function* longWindows() {
+      for (let seq = 0; seq < 60; seq++) {
+        asked++;
+        yield windowOf(seq, { samples: windowBytes / 2 });
+      }
+    }
+    proxy.set({ kind: 'throttle', bytesPerSecond: 400_000 });
+    const reading = collect(service.processAudioStream(longWindows()));
+    await expect.poll(() => service.metrics().audioSeconds, { timeout: 20_000 }).toBeGreaterThan(0);
+    for (let i = 0; i < 10; i++) {
+      const { unansweredBytes, bufferedBytes } = service.metrics();
+      expect(unansweredBytes).toBeLessThan(8 * 1024 * 1024 + 2 * windowBytes);
+      expect(bufferedBytes).toBeLessThan(1024 * 1024 + 2 * windowBytes);
+      expect(asked).toBeLessThan(40);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    proxy.set({ kind: 'pass' });
+    expect(await reading).toHaveLength(60);
+    expect(service.metrics().creditStalledMs).toBeGreaterThan(0);
+    await proxy.close();
   });
 
   test('a stream whose server never comes back ends with the reason', async () => {

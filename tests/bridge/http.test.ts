@@ -281,6 +281,15 @@ describe('the configuration', () => {
     expect(() => new PythonBridgeService(config)).toThrow(field);
   });
 
+  test('takes the address of the streams for the server’s', async () => {
+    await using service = new PythonBridgeService({
+      baseUrl: bridge.url.replace('http', 'ws'),
+      token: bridge.token,
+    });
+    expect(await service.checkHealth()).toMatchObject({ ready: true });
+    expect(await collect(service.processAudioStream(fileOf(2)))).toHaveLength(2);
+  });
+
   test('keeps a path in front of the server’s own', async () => {
     const paths: string[] = [];
     await using server = await startServer((request, response) => {
