@@ -22,7 +22,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, 'dist');
-const fresh = path.join(root, 'dist.new');
+// Test files that run at the same time may all find the build old, so each builds in a place of its own.
+const fresh = path.join(root, 'node_modules', `.earmark-build-${process.pid}`);
 const examples = path.join(root, 'examples');
 const stampFile = path.join(dist, '.stamp');
 
@@ -73,7 +74,7 @@ async function editorPage(type, folder) {
 /** A node's own words, after those that all nodes share: each node set has a catalogue of its own in Node-RED. */
 function buildLocale(type, language) {
   const source = path.join(root, 'nodes', type, 'locales', language);
-  const target = path.join(fresh, 'nodes', type, 'locales', language);
+  const target = path.join(fresh, 'dist', 'nodes', type, 'locales', language);
   cpSync(source, target, { recursive: true });
   const words = JSON.parse(readFileSync(path.join(root, 'nodes', 'locales', `${language}.json`), 'utf8'));
   const own = JSON.parse(readFileSync(path.join(source, `${type}.json`), 'utf8'));
@@ -83,7 +84,7 @@ function buildLocale(type, language) {
 
 async function buildNode(type) {
   const folder = path.join(root, 'nodes', type);
-  const target = path.join(fresh, 'nodes', type);
+  const target = path.join(fresh, 'dist', 'nodes', type);
   // A sidebar has no code on the server, so the compiler made no folder for it.
   mkdirSync(target, { recursive: true });
   writeFileSync(path.join(target, `${type}.html`), await editorPage(type, folder));
@@ -92,27 +93,39 @@ async function buildNode(type) {
   if (existsSync(icons)) cpSync(icons, path.join(target, 'icons'), { recursive: true });
 }
 
+/** Puts `folder` in its place at once; what was there before goes. */
+function replace(place, folder) {
+  const old = `${folder}.old`;
+  if (existsSync(place)) renameSync(place, old);
+  renameSync(folder, place);
+  rmSync(old, { recursive: true, force: true });
+}
+
+const isFresh = (wanted) =>
+  existsSync(stampFile) && existsSync(examples) && readFileSync(stampFile, 'utf8') === wanted;
+
 /** Resolves to false when there was nothing to do; rejects with what the compiler said. */
 export async function build(log = () => {}) {
   const wanted = stamp();
-  if (existsSync(stampFile) && existsSync(examples) && readFileSync(stampFile, 'utf8') === wanted)
-    return false;
+  if (isFresh(wanted)) return false;
   log('Building …');
-  rmSync(fresh, { recursive: true, force: true });
-  compile('-p', 'tsconfig.json', '--outDir', fresh);
-  compile('-p', 'tsconfig.editor.json');
-  const isNode = (name) => existsSync(path.join(root, 'nodes', name, 'editor.html'));
-  for (const type of readdirSync(path.join(root, 'nodes')).filter(isNode)) await buildNode(type);
-
-  rmSync(examples, { recursive: true, force: true });
-  mkdirSync(examples);
-  for (const name of readdirSync(path.join(root, 'flows'))) {
-    if (name.endsWith('.json')) cpSync(path.join(root, 'flows', name), path.join(examples, name));
+  try {
+    compile('-p', 'tsconfig.json', '--outDir', path.join(fresh, 'dist'));
+    compile('-p', 'tsconfig.editor.json');
+    const isNode = (name) => existsSync(path.join(root, 'nodes', name, 'editor.html'));
+    for (const type of readdirSync(path.join(root, 'nodes')).filter(isNode)) await buildNode(type);
+    mkdirSync(path.join(fresh, 'examples'));
+    for (const name of readdirSync(path.join(root, 'flows'))) {
+      if (name.endsWith('.json')) cpSync(path.join(root, 'flows', name), path.join(fresh, 'examples', name));
+    }
+    writeFileSync(path.join(fresh, 'dist', '.stamp'), wanted);
+    if (isFresh(wanted)) return false;
+    replace(examples, path.join(fresh, 'examples'));
+    replace(dist, path.join(fresh, 'dist'));
+    return true;
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
   }
-  writeFileSync(path.join(fresh, '.stamp'), wanted);
-  rmSync(dist, { recursive: true, force: true });
-  renameSync(fresh, dist);
-  return true;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
