@@ -3,6 +3,8 @@ const style = `
   .earmark-form .form-row > label:first-child { width: 130px; }
   .earmark-form .form-row > input[type=text], .earmark-form .form-row > input[type=password],
   .earmark-form .form-row > select { width: calc(100% - 136px); }
+  /* A choice of config nodes; Node-RED writes its width into the element. */
+  .earmark-form .form-row > label + div[style*="70%"] { width: calc(100% - 136px) !important; }
   .earmark-form .form-row > input.earmark-number { width: 80px; }
   .earmark-form .form-row > .earmark-unit { margin-left: 6px; color: var(--red-ui-secondary-text-color); }
   .earmark-form .form-row > input[type=checkbox] { width: auto; margin: 4px 6px 0 134px; vertical-align: top; }
