@@ -15,7 +15,7 @@ const arecord: Recorder = {
   name: 'arecord',
   args: (device = 'default', sampleRate) => [
     ...['-q', '-D', device, '-f', 'S16_LE', '-r', String(sampleRate), '-c', '1', '-t', 'raw'],
-    ...['--buffer-time=500000', '--period-time=50000'],
+    ...['--buffer-time=500000', '--period-time=20000'],
   ],
   lostMs: (line) => {
     const lost = /overrun.*at least ([\d.]+) ms/.exec(line)?.[1];
@@ -28,7 +28,7 @@ const parec: Recorder = {
   args: (device, sampleRate) => [
     ...(device === undefined ? [] : ['-d', device]),
     // Without a latency PulseAudio delivers two seconds at a time.
-    ...['--format=s16le', `--rate=${sampleRate}`, '--channels=1', '--latency-msec=50', '--raw'],
+    ...['--format=s16le', `--rate=${sampleRate}`, '--channels=1', '--latency-msec=20', '--raw'],
   ],
 };
 
@@ -61,9 +61,13 @@ function soxDriver(): string {
   return { darwin: 'coreaudio', win32: 'waveaudio' }[process.platform as string] ?? 'alsa';
 }
 
-/** In the order in which they are tried: first those that deliver small pieces at once. */
+/**
+ * In the order in which they are tried: by delay. Where PulseAudio or PipeWire runs, `parec` hears 13 ms after
+ * the sound, ffmpeg 16, and arecord, led through a plugin, 30 with rare stalls of most of a second
+ * (bench/capture/microphone-latency.ts). Without them arecord is the one that works.
+ */
 export const recorders: readonly Recorder[] =
-  process.platform === 'linux' ? [arecord, parec, ffmpeg, sox] : [ffmpeg, sox];
+  process.platform === 'linux' ? [parec, arecord, ffmpeg, sox] : [ffmpeg, sox];
 
 export function recorderByName(name: RecorderName): Recorder | undefined {
   return [arecord, parec, ffmpeg, sox].find((recorder) => recorder.name === name);

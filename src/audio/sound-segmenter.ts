@@ -9,7 +9,10 @@ export interface SoundSegmenterOptions {
   thresholdDb?: number;
   /** Milliseconds of audio kept before and after the sound, 0 to 1,000. Default 60. */
   preRollMs?: number;
-  /** Milliseconds of quiet after which a sound counts as over, 20 to 10,000. Default 300. */
+  /**
+   * Milliseconds of quiet after which a sound counts as over, 20 to 10,000. Default 150: longer joins barks
+   * and knocks to one sound, and every sound is told of that much later.
+   */
   hangOverMs?: number;
   /** Sounds shorter than this are left out as clicks; 0 to 10,000 milliseconds. Default 30. */
   minLengthMs?: number;
@@ -20,7 +23,7 @@ export interface SoundSegmenterOptions {
 const defaults: Required<SoundSegmenterOptions> = {
   thresholdDb: 10,
   preRollMs: 60,
-  hangOverMs: 300,
+  hangOverMs: 150,
   minLengthMs: 30,
   maxLengthMs: 10_000,
 };
@@ -177,7 +180,9 @@ export class SoundSegmenter {
         sound.background[bin]! += background[bin]!;
       }
     }
-    if (end - sound.held >= this.#samples(this.#options.hangOverMs)) return this.#close(false);
+    // The sound ended somewhere within the last frame that held it.
+    const quiet = end - sound.held + frame / 2;
+    if (quiet >= this.#samples(this.#options.hangOverMs)) return this.#close(false);
     if (end - sound.start >= this.#samples(this.#options.maxLengthMs)) return this.#close(true);
     return [];
   }

@@ -86,10 +86,10 @@ describe('microphoneSource with recorders that misbehave', () => {
   });
 
   it('takes the next recorder where the first cannot open the device', async () => {
-    recorder('arecord', 'echo "No such device" >&2; exit 1');
-    recorder('parec', `${second}; exec sleep 9`);
+    recorder('parec', 'echo "Connection failure: Connection refused" >&2; exit 1');
+    recorder('arecord', `${second}; exec sleep 9`);
     const { events } = await record({}, (chunks) => chunks.length > 0);
-    expect(events).toMatchObject([{ type: 'started', via: 'parec' }]);
+    expect(events).toMatchObject([{ type: 'started', via: 'arecord' }]);
   });
 
   it('starts a recorder that dies again, and marks the time without it', async () => {

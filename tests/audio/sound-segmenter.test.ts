@@ -76,9 +76,9 @@ describe('SoundSegmenter', () => {
 
   it('bridges pauses shorter than the hang-over, and not longer ones', () => {
     const tone = sine(1000, 0.2, rate, 0.1);
-    expect(segment(room(4, [1, tone], [1.4, tone])).length).toBe(1);
-    expect(segment(room(4, [1, tone], [1.9, tone])).length).toBe(2);
-    expect(segment(room(4, [1, tone], [1.4, tone]), { hangOverMs: 100 }).length).toBe(2);
+    expect(segment(room(4, [1, tone], [1.3, tone])).length).toBe(1);
+    expect(segment(room(4, [1, tone], [1.4, tone])).length).toBe(2);
+    expect(segment(room(4, [1, tone], [1.4, tone]), { hangOverMs: 300 }).length).toBe(1);
   });
 
   it('leaves out what is shorter than the minimum', () => {
