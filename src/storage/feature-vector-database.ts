@@ -1,11 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { EncoderIdentity } from '../pattern.ts';
 import { memoryFiles } from './memory-path.ts';
 import type { DistanceMetric } from './options.ts';
 import { readRecordHead, vectorOffset } from './record.ts';
-import { toStorageError } from './storage-error.ts';
+import { StorageError, toStorageError } from './storage-error.ts';
 
 /** What the memory is for; written once, when it is made. */
 export interface MemoryIdentity {
@@ -58,7 +59,8 @@ export class FeatureVectorDatabase {
   readonly clips: Database<Uint8Array, number>;
   /** place → slot and bytes of the clip, as u32 */
   readonly clipOrder: Database<Uint8Array, number>;
-  readonly #meta: Database<unknown, string>;
+  /** name → CRC-32 in hex, then JSON */
+  readonly #meta: Database<string, string>;
 
   constructor(folder: string, options: { readOnly: boolean }) {
     const file = path.join(folder, memoryFiles.patterns);
@@ -84,7 +86,7 @@ export class FeatureVectorDatabase {
       this.changes = this.root.openDB({ name: 'changes', ...slotKeyed });
       this.clips = this.root.openDB({ name: 'clips', ...slotKeyed });
       this.clipOrder = this.root.openDB({ name: 'clipOrder', ...slotKeyed });
-      this.#meta = this.root.openDB({ name: 'meta', encoding: 'json' });
+      this.#meta = this.root.openDB({ name: 'meta', encoding: 'string' });
     } catch (error) {
       throw toStorageError(error, `Opening "${file}"`);
     }
@@ -119,29 +121,46 @@ export class FeatureVectorDatabase {
   }
 
   state(): MemoryState {
-    return (this.#meta.get('state') as MemoryState | undefined) ?? emptyState;
+    return (this.#value('state') as MemoryState | undefined) ?? emptyState;
   }
 
   identity(): MemoryIdentity | undefined {
-    return this.#meta.get('identity') as MemoryIdentity | undefined;
-  }
-
-  /** One of the values that have a place of their own, within a write transaction. */
-  setState(state: MemoryState): void {
-    this.#meta.putSync('state', state);
-  }
-
-  setIdentity(identity: MemoryIdentity): void {
-    this.#meta.putSync('identity', identity);
+    return this.#value('identity') as MemoryIdentity | undefined;
   }
 
   writerLock(): unknown {
-    return this.#meta.get('writer');
+    return this.#value('writer');
+  }
+
+  /** Like the other two below, within a write transaction. */
+  setState(state: MemoryState): void {
+    this.#setValue('state', state);
+  }
+
+  setIdentity(identity: MemoryIdentity): void {
+    this.#setValue('identity', identity);
   }
 
   setWriterLock(holder: unknown): void {
     if (holder === undefined) this.#meta.removeSync('writer');
-    else this.#meta.putSync('writer', holder);
+    else this.#setValue('writer', holder);
+  }
+
+  #value(name: string): unknown {
+    const sealed = this.#meta.get(name);
+    if (sealed === undefined) return undefined;
+    if (sealed.slice(0, 8) !== seal(sealed.slice(8))) {
+      throw new StorageError(
+        'CORRUPT',
+        `The memory's ${name} is damaged: restore the memory from a backup, or delete its folder to begin anew.`,
+      );
+    }
+    return JSON.parse(sealed.slice(8));
+  }
+
+  #setValue(name: string, value: unknown): void {
+    const json = JSON.stringify(value);
+    this.#meta.putSync(name, seal(json) + json);
   }
 
   /** Slots changed by transactions after `sequence`, or undefined when the log does not reach back so far. */
@@ -160,4 +179,8 @@ export class FeatureVectorDatabase {
   close(): Promise<void> {
     return this.root.close();
   }
+}
+
+function seal(json: string): string {
+  return crc32(json).toString(16).padStart(8, '0');
 }

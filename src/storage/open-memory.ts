@@ -10,6 +10,7 @@ import { loadColumns } from './column-cache.ts';
 import type { StorageStats } from './feature-storage.ts';
 import { FeatureVectorDatabase, type MemoryIdentity } from './feature-vector-database.ts';
 import type { StorageHealthEvent } from './health-event.ts';
+import { checkStructure } from './lmdb-structure.ts';
 import { identify } from './memory-identity.ts';
 import { memoryFiles, openMemoryFolder } from './memory-path.ts';
 import { PatternRepository } from './pattern-repository.ts';
@@ -51,6 +52,7 @@ export class OpenMemory {
       ...(root === undefined ? {} : { root }),
       create: !readOnly,
     });
+    await checkStructure(folder);
     const database = new FeatureVectorDatabase(folder, { readOnly });
     let memory: OpenMemory | undefined;
     try {

@@ -147,7 +147,7 @@ export class SimilaritySearch {
     const among =
       allowed === undefined
         ? undefined
-        : Uint32Array.from([...this.#recent.slots()].filter((slot) => allowed[slot] === 1));
+        : Uint32Array.from(this.#recent.slots().filter((slot) => allowed[slot] === 1));
     proposed.push(...this.#recent.nearest(query, 2 * count + 20, among).slots);
     const scores = new Map<number, number>();
     this.#score(query, proposed, scores);

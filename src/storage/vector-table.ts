@@ -26,7 +26,8 @@ export class VectorTable {
   readonly #chunks: Numbers[] = [];
   readonly #slots: number[] = [];
   readonly #sequences: number[] = [];
-  readonly #rowOf = new Map<number, number>();
+  /** Row of each slot plus one, 0 where there is none. */
+  #rowOf = new Uint32Array(1024);
   readonly #gathered: Numbers;
   readonly #query: Numbers;
   /** Largest error that rounding to int8 made to a vector of length one. */
@@ -48,23 +49,23 @@ export class VectorTable {
 
   /** The transaction that last changed the slot's vector, or -1 where there is none. */
   sequence(slot: number): number {
-    const row = this.#rowOf.get(slot);
-    return row === undefined ? -1 : this.#sequences[row]!;
+    const row = this.#find(slot);
+    return row < 0 ? -1 : this.#sequences[row]!;
   }
 
-  slots(): IterableIterator<number> {
-    return this.#rowOf.keys();
+  slots(): readonly number[] {
+    return this.#slots;
   }
 
   set(slot: number, vector: Float32Array, sequence: number): void {
-    let row = this.#rowOf.get(slot);
-    if (row === undefined) {
+    let row = this.#find(slot);
+    if (row < 0) {
       row = this.#slots.length;
       if (row === this.#chunks.length * this.#rowsPerChunk)
         this.#chunks.push(this.#allocate(this.#rowsPerChunk));
       this.#slots.push(slot);
       this.#sequences.push(sequence);
-      this.#rowOf.set(slot, row);
+      this.#place(slot, row);
     }
     this.#sequences[row] = sequence;
     const chunk = this.#chunks[Math.floor(row / this.#rowsPerChunk)]!;
@@ -75,19 +76,19 @@ export class VectorTable {
 
   /** The last row takes the place of the removed one. */
   remove(slot: number): void {
-    const row = this.#rowOf.get(slot);
-    if (row === undefined) return;
+    const row = this.#find(slot);
+    if (row < 0) return;
     const last = this.#slots.length - 1;
     if (row !== last) {
       const to = this.#chunks[Math.floor(row / this.#rowsPerChunk)]!;
       to.set(this.#row(last), (row % this.#rowsPerChunk) * this.#dimensions);
       this.#slots[row] = this.#slots[last]!;
       this.#sequences[row] = this.#sequences[last]!;
-      this.#rowOf.set(this.#slots[row]!, row);
+      this.#place(this.#slots[row]!, row);
     }
     this.#slots.pop();
     this.#sequences.pop();
-    this.#rowOf.delete(slot);
+    this.#rowOf[slot] = 0;
     if (last % this.#rowsPerChunk === 0) this.#chunks.pop();
   }
 
@@ -131,8 +132,8 @@ export class VectorTable {
       present.length = 0;
     };
     for (const slot of slots) {
-      const row = this.#rowOf.get(slot);
-      if (row === undefined) continue;
+      const row = this.#find(slot);
+      if (row < 0) continue;
       this.#gathered.set(this.#row(row), present.length * this.#dimensions);
       if (present.push(slot) === rowsGathered) flush();
     }
@@ -169,6 +170,19 @@ export class VectorTable {
     }
     best.slots = slots;
     best.distances = merged;
+  }
+
+  #find(slot: number): number {
+    return slot < this.#rowOf.length ? this.#rowOf[slot]! - 1 : -1;
+  }
+
+  #place(slot: number, row: number): void {
+    if (slot >= this.#rowOf.length) {
+      const grown = new Uint32Array(Math.max(slot + 1, 2 * this.#rowOf.length));
+      grown.set(this.#rowOf);
+      this.#rowOf = grown;
+    }
+    this.#rowOf[slot] = row + 1;
   }
 
   #row(row: number): Numbers {

@@ -6,4 +6,4 @@ it('loses nothing that was acknowledged when the process is killed', async () =>
   const report = await killRounds(temporaryFolder(), 6);
   expect(report.rounds).toBe(6);
   expect(report.acknowledged).toBeGreaterThan(6);
-}, 120_000);
+}, 300_000);
