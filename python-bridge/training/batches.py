@@ -19,8 +19,8 @@ POPULARITY = 0.75
 MOST_RECORDINGS = 40
 #: A name heard once can only teach crops of one recording; half of the names are such.
 ONCE_HEARD = 0.4
-#: Recordings of one thing by many people in many places are rare and teach the most.
-FIELD_RECORDINGS, FIELD_BOOST = "env-esc10", 3.0
+#: Names with recordings of one thing by many people in many places are rare and teach the most.
+FIELD_BOOST = {"env-esc10": 3.0, "speech-digits": 4.0}
 #: Windows are a second; some batches are shorter or longer, so that other lengths work too.
 CROP_SECONDS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.64, 0.64, 1.4)
 
@@ -37,8 +37,7 @@ class Sampler:
         for i, clips in enumerate(self.clips_of):
             recordings = len(np.unique(cache.group[clips]))
             weight[i] = ONCE_HEARD if recordings == 1 else min(recordings, MOST_RECORDINGS) ** POPULARITY
-            if any(cache.source[c] == FIELD_RECORDINGS for c in clips):
-                weight[i] *= FIELD_BOOST
+            weight[i] *= max(FIELD_BOOST.get(cache.source[c], 1.0) for c in clips)
         for kind, share in KIND_SHARE.items():
             mask = np.array([k == kind for k in kinds])
             if mask.any():

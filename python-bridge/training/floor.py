@@ -15,6 +15,8 @@ from corpus import SAMPLE_RATE, Cache
 from model import BANDS, FFT, FRAME, HOP, mel_filters
 
 Samples = NDArray[np.float32]
+#: Frames this far under the loudest (26 dB) are left out.
+QUIET_NATS = 6.0
 FLOOR_CLIPS = 4000
 FLOOR_SEED = 3
 
@@ -30,7 +32,11 @@ def log_mel(samples: Samples) -> Samples:
 
 def floor_statistics(samples: Samples) -> Samples:
     bands = log_mel(samples)
-    moves = np.diff(bands, axis=0)
+    moves = np.diff(bands, axis=0, prepend=bands[:1])
+    # Silence around an event is not the event.
+    level = bands.max(axis=1)
+    heard = level >= level.max() - QUIET_NATS
+    bands, moves = bands[heard], moves[heard]
     return np.concatenate([bands.mean(axis=0), bands.std(axis=0), moves.std(axis=0)])
 
 

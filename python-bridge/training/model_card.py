@@ -13,7 +13,7 @@ def row_of(name: str, row: dict[str, Any]) -> str:
     cells = [
         name, f"{row['knn']:.3f}", f"{row['map']:.3f}", f"{row['few_shot']:.3f}",
         f"{row['open_set_auroc']:.3f}", f"{row['random_cosine']:+.3f}",
-        *(f"{row[c]['knn']:.3f} / {row[c]['map']:.3f}" for c in ("noise_10db", "room")),
+        *(f"{row[c]['knn']:.3f} / {row[c]['map']:.3f}" if c in row else "" for c in ("noise_10db", "room")),
         f"{row['false_match'] * 100:.2f} %" if "false_match" in row else "",
         f"{row['true_match'] * 100:.0f} %" if "true_match" in row else "",
     ]  # fmt: skip
