@@ -1,17 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { PythonBridgeService } from '../src/bridge/python-bridge-service.ts';
-import {
-  hasShippedModel,
-  type RealBridge,
-  shippedModel,
-  startRealBridge,
-  testPython,
-} from '../tests/real-bridge.ts';
+import { type RealBridge, startRealBridge, testPython } from '../tests/real-bridge.ts';
 import { GatedStream } from './bridge/gated-stream.ts';
 import { type LiveStreamsResult, runLiveStreams } from './bridge/live-streams.ts';
 import { type PythonLoop, startPythonLoop } from './bridge/python-loop.ts';
@@ -29,28 +23,29 @@ const samplesPerWindow = 16_000;
 const threads = Math.min(4, cpus().length);
 
 /**
- * `[--slow-reader-seconds=600]`. The bridge against what it is made of: a bare onnxruntime loop, JSON over HTTP, and
+ * `[--slow-reader-seconds=600] [--models=python-bridge/models.json]`. The bridge against what it is made of: a bare onnxruntime loop, JSON over HTTP, and
  * transformers on torch (with EARMARK_TORCH_PYTHON, or a `python3` that has both).
  */
 export async function run({ args }: { args: string[] }): Promise<Record<string, unknown>> {
-  if (!hasShippedModel)
-    throw new Error(`This measures the shipped model; python-bridge/encoders/${shippedModel} is missing.`);
-  const slowReaderSeconds = Number(
-    args.find((arg) => arg.startsWith('--slow-reader-seconds='))?.split('=')[1] ?? 600,
+  const option = (name: string, otherwise: string) =>
+    args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
+  const slowReaderSeconds = Number(option('slow-reader-seconds', '600'));
+  const models = path.resolve(
+    option('models', path.join(import.meta.dirname, '..', 'python-bridge', 'models.json')),
   );
+  const { model, onnx } = await defaultModel(models);
   const folder = await mkdtemp(path.join(tmpdir(), 'earmark-bench-'));
   const windows = someSounds(windowCount);
   const file = path.join(folder, 'windows.f32');
   await writeFile(file, Buffer.concat(windows.map((window) => Buffer.from(window.buffer))));
   const loopArgs = [file, String(samplesPerWindow), String(threads)];
-  const onnx = path.join(import.meta.dirname, '..', 'python-bridge', 'encoders', shippedModel, 'model.onnx');
   try {
-    const rss_slope = slowReader(slowReaderSeconds);
-    await using bridge = await startRealBridge({ model: 'shipped' });
+    const rss_slope = slowReader(models, slowReaderSeconds);
+    await using bridge = await startRealBridge({ models });
     await using service = new PythonBridgeService({ baseUrl: bridge.url, token: bridge.token });
     using bare = await startPythonLoop(await testPython(), 'bare_onnxruntime.py', [onnx, ...loopArgs]);
     await using stream = new GatedStream(service, windows);
-    const throughput_ratio = await compareThroughput(bare, (numbers) => stream.run(numbers), 16, 24);
+    const throughput_ratio = await compareThroughput(bare, (numbers) => stream.run(numbers), 16, 12);
     const latency_ratio = await compareLatency(bare, (number) => stream.run([number]));
     const json_http_ratio = await compareThroughput(
       bare,
@@ -61,7 +56,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
     const streams: LiveStreamsResult = await runLiveStreams(service, windows, { streams: 32, seconds: 15 });
     const vs_transformers = await compareTransformers(folder, windows, loopArgs);
     return {
-      model: shippedModel,
+      model,
       threads,
       /** Embeddings per second through Node, WebSocket and server ÷ the bare loop's. */
       throughput_ratio,
@@ -76,6 +71,17 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The default model of a models.json and its ONNX file. */
+async function defaultModel(file: string): Promise<{ model: string; onnx: string }> {
+  const { default: model, models } = JSON.parse(await readFile(file, 'utf8')) as {
+    default: string;
+    models: Record<string, { bundle: string; useQuantization?: boolean }>;
+  };
+  const { bundle, useQuantization } = models[model]!;
+  const onnx = useQuantization ? 'model.int8.onnx' : 'model.onnx';
+  return { model, onnx: path.join(path.dirname(file), bundle, onnx) };
 }
 
 /** Tones, sweeps and noise; 16-bit values, so that what travels is what the loop computes. */
@@ -118,7 +124,7 @@ async function compareLatency(
 ): Promise<Record<string, unknown>> {
   const inference: number[] = [];
   const trips: number[] = [];
-  for (let i = -8; i < 200; i++) {
+  for (let i = -4; i < 100; i++) {
     const number = (i + windowCount) % windowCount;
     const [seconds] = await loop.run([number]);
     const trip = await roundTrip(number);
@@ -186,15 +192,15 @@ async function compareTransformers(
   await using fp32 = new GatedStream(service, windows, 'fp32');
   await using int8 = new GatedStream(service, windows, 'int8');
   return {
-    fp32: await compareThroughput(torch, (numbers) => fp32.run(numbers), 6, 12),
-    int8: await compareThroughput(torch, (numbers) => int8.run(numbers), 6, 12),
+    fp32: await compareThroughput(torch, (numbers) => fp32.run(numbers), 4, 8),
+    int8: await compareThroughput(torch, (numbers) => int8.run(numbers), 4, 8),
   };
 }
 
 /** Memory of both sides while vectors are read one a second from a file at full speed, in processes of their own. */
-async function slowReader(seconds: number): Promise<Record<string, unknown>> {
+async function slowReader(models: string, seconds: number): Promise<Record<string, unknown>> {
   if (process.platform !== 'linux') return { value: null, reason: 'reads /proc' };
-  await using bridge = await startRealBridge({ model: 'shipped' });
+  await using bridge = await startRealBridge({ models });
   const script = path.join(import.meta.dirname, 'bridge', 'slow-reader.ts');
   const child = spawn(
     process.execPath,

@@ -9,7 +9,7 @@ import { BridgeProcess, type BridgeProcessState } from '../../src/bridge/bridge-
 import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
 import { HealthMonitor } from '../../src/health/health-monitor.ts';
 import { serverScript, testPython, writeFixtureModels } from '../real-bridge.ts';
-import { collect, fileOf } from './window-source.ts';
+import { collect, fileOf, patiently } from './window-source.ts';
 
 let python: string;
 let folder: string;
@@ -33,11 +33,12 @@ function isRunning(pid: number): boolean {
 }
 
 async function pidOf(process: BridgeProcess): Promise<number> {
-  await expect.poll(() => process.state.value, { timeout: 20_000 }).toBe('ready');
+  await expect.poll(() => process.state.value, patiently).toBe('ready');
   return process.state.value === 'ready' ? process.state.pid : 0;
 }
 
-describe('the managed server', () => {
+// Each test starts Python, some several times.
+describe('the managed server', { timeout: 120_000 }, () => {
   test('starts on a free port with a token of its own, and ends when it is stopped', async () => {
     const lines: string[] = [];
     const server = new BridgeProcess({
@@ -170,7 +171,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--por
     process.kill(pid, 'SIGKILL');
     take();
     await taken;
-    await expect.poll(() => server.state.value, { timeout: 20_000 }).toBe('restarting');
+    await expect.poll(() => server.state.value, patiently).toBe('restarting');
     await pidOf(server);
     expect(server.url).not.toBe(url);
     await using service = new PythonBridgeService({ baseUrl: () => server.url, token: server.token });
@@ -193,6 +194,6 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--por
     const pid = Number(chunk);
     expect(isRunning(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid), patiently).toBe(false);
   });
 });

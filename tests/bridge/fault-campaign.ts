@@ -63,10 +63,10 @@ export async function runFaultCampaign(options: {
   const between = (low: number, high: number) => low + random() * (high - low);
   await using bridge = await startRealBridge({
     model: 'fixture',
-    arguments: ['--heartbeat', '0.2', '--drain', '2'],
+    arguments: ['--heartbeat', '0.4', '--drain', '2'],
   });
   const proxy = await startFaultProxy(bridge.port);
-  const service = new PythonBridgeService({ baseUrl: proxy.url, token: bridge.token, timeout: 3000 });
+  const service = new PythonBridgeService({ baseUrl: proxy.url, token: bridge.token, timeout: 5000 });
   const result: CampaignResult = {
     faults: Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>,
     fileWindows: 0,

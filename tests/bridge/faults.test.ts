@@ -4,10 +4,10 @@ import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
 import { startRealBridge } from '../real-bridge.ts';
 import { faultKinds, runFaultCampaign } from './fault-campaign.ts';
 import { startFaultProxy } from './fault-proxy.ts';
-import { collect, fileOf, windowOf } from './window-source.ts';
+import { collect, fileOf, patiently, windowOf } from './window-source.ts';
 
-describe('faults between client and server', () => {
-  test('cost no window, double none, and are all recovered from', { timeout: 120_000 }, async () => {
+describe('faults between client and server', { timeout: 300_000 }, () => {
+  test('cost no window, double none, and are all recovered from', async () => {
     const result = await runFaultCampaign({ faults: faultKinds, seed: 20_261_123 });
     expect(result).toMatchObject({
       lost: 0,
@@ -44,7 +44,10 @@ describe('faults between client and server', () => {
     release();
     const answer = stream.next();
     await expect
-      .poll(() => states.some((state) => state.value === 'closed' && state.error?.code === 'TIMEOUT'))
+      .poll(
+        () => states.some((state) => state.value === 'closed' && state.error?.code === 'TIMEOUT'),
+        patiently,
+      )
       .toBe(true);
     bridge.resume();
     expect((await answer).value).toMatchObject({ ok: true, value: { seq: 1, gap: false } });
@@ -65,7 +68,7 @@ describe('faults between client and server', () => {
     }
     proxy.set({ kind: 'throttle', bytesPerSecond: 400_000 });
     const reading = collect(service.processAudioStream(longWindows()));
-    await expect.poll(() => service.metrics().audioSeconds, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => service.metrics().audioSeconds, patiently).toBeGreaterThan(0);
     for (let i = 0; i < 10; i++) {
       const { unansweredBytes, bufferedBytes } = service.metrics();
       expect(unansweredBytes).toBeLessThan(8 * 1024 * 1024 + 2 * windowBytes);
@@ -96,7 +99,7 @@ describe('faults between client and server', () => {
     const service = new PythonBridgeService({ baseUrl: proxy.url });
     const reading = collect(service.processAudioStream(fileOf(3)));
     reading.catch(() => {});
-    await expect.poll(() => service.metrics().reconnects).toBeGreaterThan(1);
+    await expect.poll(() => service.metrics().reconnects, patiently).toBeGreaterThan(1);
     await service.close();
     await expect(reading).rejects.toMatchObject({ code: 'CLOSED' });
     await expect(collect(service.processAudioStream(fileOf(1)))).rejects.toMatchObject({ code: 'CLOSED' });

@@ -10,7 +10,7 @@ import {
   readyMessage,
   startScriptedPeer,
 } from './scripted-peer.ts';
-import { collect, fileOf, hopSamples } from './window-source.ts';
+import { collect, fileOf, hopSamples, patiently } from './window-source.ts';
 
 /** Opens a stream, takes its first window and then does `wrong`. */
 function afterFirstWindow(wrong: (peer: PeerConversation, stream: number) => void) {
@@ -113,7 +113,7 @@ describe('a server that answers nonsense', () => {
       retryable: false,
     });
     expect(peer.upgrades).toBe(1);
-    await expect.poll(() => peer.connections).toBe(0);
+    await expect.poll(() => peer.connections, patiently).toBe(0);
     await peer.close();
   });
 
@@ -146,7 +146,7 @@ describe('a server that answers nonsense', () => {
     await using service = new PythonBridgeService({ baseUrl: peer.url });
     const stream = service.processAudioStream(fileOf(6));
     void stream.next(); // Nobody takes the others, so nothing is granted anew.
-    await expect.poll(() => service.metrics().state).toBe('closed');
+    await expect.poll(() => service.metrics().state, patiently).toBe('closed');
     await stream.return!();
     await peer.close();
   });

@@ -3,7 +3,7 @@ import type { AudioWindow } from '../../src/audio/pcm.ts';
 import type { WindowOutcome } from '../../src/bridge/embedded-window.ts';
 import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
 import { type RealBridge, startRealBridge } from '../real-bridge.ts';
-import { collect, faultsOf, fileOf, hopSamples, noFaults, windowOf } from './window-source.ts';
+import { collect, faultsOf, fileOf, hopSamples, noFaults, patiently, windowOf } from './window-source.ts';
 
 let bridge: RealBridge;
 let service: PythonBridgeService;
@@ -193,11 +193,11 @@ describe('ending a stream', () => {
     await aborted.next();
     controller.abort();
     await expect(collect(aborted)).rejects.toMatchObject({ code: 'CANCELLED' });
-    await expect.poll(() => returned).toBe(3);
-    await expect.poll(serverHolds).toEqual({ streams: 0, connections: 0 });
+    await expect.poll(() => returned, patiently).toBe(3);
+    await expect.poll(serverHolds, patiently).toEqual({ streams: 0, connections: 0 });
     expect(service.metrics()).toMatchObject({ streams: 0, unansweredBytes: 0, bufferedBytes: 0 });
     await expect
-      .poll(() => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length)
+      .poll(() => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length, patiently)
       .toBeLessThanOrEqual(timersBefore);
   });
 

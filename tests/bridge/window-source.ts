@@ -61,3 +61,6 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+/** For `expect.poll`: on a busy machine a second may not be enough for what takes a millisecond. */
+export const patiently = { timeout: 30_000, interval: 20 };
