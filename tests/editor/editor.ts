@@ -59,6 +59,23 @@ export class Editor {
     return this.page.locator(`.red-ui-flow-node-group[id="${id}"]`);
   }
 
+  /** Drags a node from the palette to a place on the page; resolves with its id. */
+  async place(type: string, x: number, y: number): Promise<string> {
+    const { mouse } = this.page;
+    const nodes = this.page.locator('.red-ui-flow-node-group');
+    const before = await nodes.evaluateAll((groups) => groups.map(({ id }) => id));
+    await this.paletteNode(type).scrollIntoViewIfNeeded();
+    const from = (await this.paletteNode(type).boundingBox())!;
+    await mouse.move(from.x + 30, from.y + 10);
+    await mouse.down();
+    await mouse.move(from.x + 90, from.y + 40, { steps: 5 });
+    await mouse.move(x, y, { steps: 10 });
+    await mouse.up();
+    await nodes.nth(before.length).waitFor();
+    const after = await nodes.evaluateAll((groups) => groups.map(({ id }) => id));
+    return after.find((id) => !before.includes(id))!;
+  }
+
   async openDialog(id: string): Promise<void> {
     await this.canvasNode(id).dblclick();
     await this.page.locator('.red-ui-tray-footer').last().waitFor();

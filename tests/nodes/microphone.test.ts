@@ -15,7 +15,10 @@ describe.skipIf(noVirtualMicrophone)(`a live microphone (${noVirtualMicrophone ?
   let flow: TestFlow;
 
   beforeEach(async () => {
-    [microphone, server] = await Promise.all([VirtualMicrophone.start(), startRealBridge({ model: 'fixture' })]);
+    [microphone, server] = await Promise.all([
+      VirtualMicrophone.start(),
+      startRealBridge({ model: 'fixture' }),
+    ]);
     flow = await TestFlow.load(
       [
         { id: 'bridge', type: 'earmark-bridge', url: server.url },
@@ -56,7 +59,9 @@ describe.skipIf(noVirtualMicrophone)(`a live microphone (${noVirtualMicrophone ?
       flow.send('capture', { payload: 'stop' });
       await flow.status('capture', 'status.stopped');
 
-      const captured = flow.received('captured').map(({ audio }) => audio as { startTime: number; gap: boolean });
+      const captured = flow
+        .received('captured')
+        .map(({ audio }) => audio as { startTime: number; gap: boolean });
       expect(captured.map(({ startTime }) => startTime)).toEqual(captured.map((_, index) => index / 2));
       expect(captured.filter(({ gap }) => gap)).toEqual([]);
       const stored = await flow.arrived('stored', captured.length);

@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/**
+ * The rules by which the Node-RED project scores a package, as far as they can be checked without the network,
+ * and those of our own that keep it installable.
+ */
+const root = path.dirname(path.dirname(import.meta.dirname));
+const text = (...names: string[]) => readFileSync(path.join(root, ...names), 'utf8');
+const manifest = JSON.parse(text('package.json')) as {
+  name: string;
+  license: string;
+  keywords: string[];
+  repository?: object;
+  bugs?: object;
+  engines: { node: string };
+  files: string[];
+  dependencies: Record<string, string>;
+  scripts: Record<string, string>;
+  'node-red': { version: string; nodes: Record<string, string>; plugins: Record<string, string> };
+};
+const types = Object.keys(manifest['node-red'].nodes);
+const flows = readdirSync(path.join(root, 'flows'))
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => ({ name, nodes: JSON.parse(text('flows', name)) as { id: string; type: string; z?: string }[] }));
+const sources = (type: string) => text('nodes', type, `${type}.editor.ts`);
+
+describe('the scorecard', () => {
+  it('P01, P03 to P07: licence, repository, name, keyword, versions', () => {
+    expect(manifest.license).toBe('Apache-2.0');
+    expect(existsSync(path.join(root, 'LICENSE'))).toBe(true);
+    expect(manifest.repository ?? manifest.bugs).toBeDefined();
+    expect(manifest.name).toMatch(/^@[a-z0-9-]+\/[a-z0-9-]+$/);
+    expect(manifest.keywords).toContain('node-red');
+    expect(manifest['node-red'].version).toBe('>=4.1.0');
+    // Node-RED 5 runs on 22.9 and newer; the palette manager refuses a package that does not.
+    expect(manifest.engines.node).toBe('>=22.9');
+  });
+
+  it('D01 to D03: six dependencies at most, each at today\'s newest major version', () => {
+    expect(Object.keys(manifest.dependencies).length).toBeLessThanOrEqual(6);
+    for (const [name, range] of Object.entries(manifest.dependencies)) {
+      const { version } = JSON.parse(text('node_modules', name, 'package.json')) as { version: string };
+      expect(range.replace(/^\^/, '').split('.')[0], name).toBe(version.split('.')[0]);
+    }
+  });
+
+  it('runs nothing when it is installed', () => {
+    for (const hook of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(manifest.scripts[hook], hook).toBeUndefined();
+    }
+  });
+
+  it('N01: each type is prefixed, unique, and registered by its own set under a literal name', () => {
+    expect(new Set(types).size).toBe(types.length);
+    for (const type of types) {
+      expect(type).toMatch(/^earmark-[a-z0-9-]+$/);
+      expect(manifest['node-red'].nodes[type]).toBe(`dist/nodes/${type}/${type}.js`);
+      expect(sources(type)).toContain(`('${type}', {`);
+      expect(text('nodes', type, `${type}.ts`)).toMatch(new RegExp(`registerType[^(]*\\('${type}'`));
+    }
+    const folders = readdirSync(path.join(root, 'nodes')).filter((name) => name.startsWith('earmark-'));
+    expect(folders.sort()).toEqual([...types].sort());
+  });
+
+  it('N02: an example for each node, with a comment and without foreign nodes', () => {
+    const used = new Set(flows.flatMap(({ nodes }) => nodes.map(({ type }) => type)));
+    for (const type of types) expect(used, type).toContain(type);
+    const core = new Set(['tab', 'group', 'comment', 'inject', 'debug', 'change', 'function', 'switch', 'link in', 'link out', 'catch', 'status', 'delay', 'join', 'split', 'batch', 'template', 'json', 'mqtt out', 'mqtt-broker', 'http in', 'http response', 'rbe', 'file in', 'trigger']);
+    for (const { name, nodes } of flows) {
+      expect(nodes.some(({ type }) => type === 'comment'), name).toBe(true);
+      expect(nodes.filter(({ type }) => !core.has(type) && !types.includes(type)).map(({ type }) => type), name).toEqual([]);
+    }
+    expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'examples', 'flows']));
+  });
+
+  it('gives each dialog a name property, labelled ports and no reserved property', () => {
+    const reserved = /^(_.*|[a-z]|id|type|wires|users|valid|changed|dirty|moved|selected|inputLabels|outputLabels|validationErrors)$/;
+    for (const type of types) {
+      const source = sources(type);
+      const defaults = /defaults: \{([\s\S]*?)\n {2}\},/.exec(source)![1]!;
+      const names = [...defaults.matchAll(/^ {4}(\w+): \{/gm)].map(([, name]) => name!);
+      expect(names, type).toContain('name');
+      expect(names.filter((name) => reserved.test(name)), type).toEqual([]);
+      expect(names.filter((name) => /token|password|secret/i.test(name)), type).toEqual([]);
+      if (source.includes("category: 'config'")) continue;
+      expect(source).toContain("category: 'sound memory'");
+      expect(source).toMatch(/inputLabels/);
+      expect(source).toMatch(/outputLabels/);
+      const icon = /icon: '([^']+)'/.exec(source)![1]!;
+      expect(existsSync(path.join(root, 'nodes', type, 'icons', icon)), icon).toBe(true);
+    }
+  });
+
+  it('writes no text of a dialog anywhere but in the catalogues', () => {
+    for (const type of types) {
+      const markup = text('nodes', type, 'editor.html').replace(/<[^>]+>/g, '').replace(/\s+|MB|Hz/g, '');
+      expect(markup, type).toBe('');
+    }
+  });
+
+  it('gives each node help that begins with what it does', () => {
+    for (const type of types) {
+      const help = text('nodes', type, 'locales', 'en-US', `${type}.html`);
+      expect(help).toMatch(new RegExp(`^<script type="text/html" data-help-name="${type}">\\s*<p>[^<]{40,}`));
+    }
+  });
+});
