@@ -13,7 +13,7 @@ from .errors import BridgeError
 from .inference import InferencePool
 from .manifest import LARGEST_MESSAGE_BYTES
 from .metrics import Metrics
-from .models import ModelRegistry, read_models_file, source_of
+from .models import ModelRegistry, read_models_file, sources_of
 from .runtime import Runtime
 from .settings import Settings
 
@@ -47,10 +47,9 @@ class Bridge:
         )
         self._granted_bytes = 0
         file = read_models_file(settings.models)
-        folder = settings.models.resolve().parent
         self.models = ModelRegistry(
             file.default,
-            {name: source_of(name, entry, folder) for name, entry in file.models.items()},
+            sources_of(file, settings.models.resolve().parent),
             runtime=runtime,
             budget_bytes=file.memoryBudgetMb * 1_000_000,
         )
@@ -113,4 +112,5 @@ class Bridge:
     async def stop(self) -> None:
         if self._loading:
             self._loading.cancel()
+        self.models.stop()
         await self.pool.stop()

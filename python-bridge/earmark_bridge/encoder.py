@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from itertools import count
@@ -15,6 +16,8 @@ from .errors import BridgeError
 from .manifest import BundleError, Model
 from .pcm import Samples
 from .runtime import Runtime
+
+_LOG = logging.getLogger("earmark")
 
 Vector = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -57,6 +60,8 @@ class Encoder:
         options.log_severity_level = 3
         try:
             session = ort.InferenceSession(self._onnx, options, providers=list(self._runtime.providers))
+            if self._runtime.accelerated and session.get_providers()[0] == "CPUExecutionProvider":
+                _LOG.warning("%s runs on the processor: onnxruntime could not use the GPU", self.model.name)
             (pcm,), (features,) = session.get_inputs(), session.get_outputs()
         except Exception as error:  # onnxruntime's exceptions share no base
             raise BundleError(f"{self.model.name}: onnxruntime cannot load the model: {error}") from None

@@ -31,6 +31,7 @@ _WHEN: Final = {
     401: "The token is missing or wrong.",
     403: "The Host or the Origin is not allowed.",
     404: "There is no such model or page.",
+    408: "The body was not complete in time.",
     405: "Another method is meant.",
     413: "The request or the audio is too large.",
     415: "The content type is none that is read.",
@@ -43,7 +44,7 @@ _WHEN: Final = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of an endpoint's errors."""
-    always = (400, 401, 403, 500)
+    always = (400, 401, 403, 408, 500)
     return {status: {"model": ErrorBody, "description": _WHEN[status]} for status in sorted({*always, *statuses})}
 
 

@@ -113,7 +113,9 @@ class InferenceResponse(BaseModel):
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": InferenceError, "description": "Why not."} for status in (400, 401, 403, 500, *statuses)}
+    return {
+        status: {"model": InferenceError, "description": "Why not."} for status in (400, 401, 403, 408, 500, *statuses)
+    }
 
 
 def router(bridge: Bridge) -> APIRouter:

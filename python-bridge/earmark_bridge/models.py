@@ -10,16 +10,20 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .checkpoint import CheckpointSource, FolderEntry, HubEntry
 from .encoder import Encoder
 from .errors import BridgeError
 from .manifest import BundleError, Model, describe, read_manifest, read_sealed
 from .runtime import Runtime
 
 _LOG = logging.getLogger("earmark")
+
+# Exporting a checkpoint is heavy, and clients may ask again and again for one that fails.
+_RETRY_SECONDS: Final = 10.0
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 State: TypeAlias = Literal["available", "loading", "loaded", "failed"]
@@ -38,7 +42,9 @@ class BundleEntry(_Strict):
 
 class ModelsFile(_Strict):
     default: Name
-    models: dict[Name, BundleEntry]
+    models: dict[Name, BundleEntry | FolderEntry | HubEntry]
+    # Whether models with `hub` may be downloaded; each names the commit that it is pinned to.
+    allowHub: bool = False
     # Loaded models beyond this many megabytes make room for each other, the longest unused first.
     memoryBudgetMb: Annotated[int, Field(ge=1)] = 2048
 
@@ -51,6 +57,9 @@ class ModelSource(Protocol):
 
     def read(self) -> tuple[Model, bytes]:
         """The description and the ONNX file, which may take long. Raises BundleError."""
+
+    def stop(self) -> None:
+        """Ends a `read` that is under way."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,9 @@ class BundleSource:
         file = "model.int8.onnx" if self.quantized else "model.onnx"
         return describe(manifest, self.name), read_sealed(self.folder, manifest, file)
 
+    def stop(self) -> None:
+        """Nothing to end: reading a file is short."""
+
 
 @dataclass
 class _Entry:
@@ -75,6 +87,7 @@ class _Entry:
     model: Model | None = None
     encoder: Encoder | None = None
     error: str | None = None
+    failed_at: float | None = None
     leases: int = 0
     used_at: float = 0.0
     loading: asyncio.Task[Encoder] | None = None
@@ -93,8 +106,15 @@ def read_models_file(path: Path) -> ModelsFile:
     return models
 
 
-def source_of(name: str, entry: BundleEntry, folder: Path) -> ModelSource:
-    return BundleSource(name, folder / entry.bundle, entry.useQuantization)
+def sources_of(file: ModelsFile, folder: Path) -> dict[str, ModelSource]:
+    """`folder` is that of models.json, which paths in it are relative to."""
+    sources: dict[str, ModelSource] = {}
+    for name, entry in file.models.items():
+        if isinstance(entry, BundleEntry):
+            sources[name] = BundleSource(name, folder / entry.bundle, entry.useQuantization)
+        else:
+            sources[name] = CheckpointSource(name, entry, folder, hub_allowed=file.allowHub)
+    return sources
 
 
 class ModelRegistry:
@@ -146,13 +166,15 @@ class ModelRegistry:
         entry.used_at = time.monotonic()
         if entry.encoder is not None:
             return entry.encoder
+        if entry.failed_at is not None and time.monotonic() - entry.failed_at < _RETRY_SECONDS:
+            raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {entry.error}")
         if entry.loading is None:
             entry.loading = asyncio.create_task(self._load(name, entry))
         # Whoever waits may be cancelled; the loading goes on for the others.
         return await asyncio.shield(entry.loading)
 
     async def _load(self, name: str, entry: _Entry) -> Encoder:
-        entry.state, entry.error = "loading", None
+        entry.state, entry.error, entry.failed_at = "loading", None, None
         began = time.monotonic()
         try:
             async with self._one_at_a_time:
@@ -161,6 +183,7 @@ class ModelRegistry:
         except Exception as error:
             known = isinstance(error, (BundleError, BridgeError))
             entry.state, entry.error = "failed", str(error) if known else "loading failed; the server's log has why"
+            entry.failed_at = time.monotonic()
             _LOG.error("model %s cannot be loaded: %s", name, error, exc_info=not known)
             raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {entry.error}") from None
         finally:
@@ -196,6 +219,10 @@ class ModelRegistry:
         if entry.loading is not None:
             await asyncio.wait({entry.loading})
         self._forget(name, entry)
+
+    def stop(self) -> None:
+        for entry in self._entries.values():
+            entry.source.stop()
 
     def _read(self, source: ModelSource) -> tuple[Encoder, dict[str, Any]]:
         encoder = Encoder(*source.read(), self._runtime)

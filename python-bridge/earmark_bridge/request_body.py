@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import asyncio
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from .errors import BridgeError
+
+# A client that sends its body drop by drop would keep others from being served.
+BODY_SECONDS: Final = 60.0
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -17,16 +21,22 @@ async def read_body(request: Request, most: int) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > most:
         raise BridgeError("TOO_LARGE", f"the body has {announced} bytes, the limit is {most}")
-    parts: list[bytes] = []
-    size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise BridgeError("TOO_LARGE", f"the body is larger than the limit of {most} bytes")
-            parts.append(part)
+        return await asyncio.wait_for(_read(request, most), BODY_SECONDS)
     except ClientDisconnect:
         raise BridgeError("BAD_REQUEST", "the client went away before its body was complete") from None
+    except asyncio.TimeoutError:
+        raise BridgeError("TIMEOUT", f"the body was not complete after {BODY_SECONDS:g} s", http_status=408) from None
+
+
+async def _read(request: Request, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise BridgeError("TOO_LARGE", f"the body is larger than the limit of {most} bytes")
+        parts.append(part)
     return b"".join(parts)
 
 

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-import httpx
 import psutil
+import web
 
 SERVER = Path(__file__).resolve().parent.parent / "server.py"
 
@@ -51,7 +51,7 @@ class ServerProcess:
     def log(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for_line(self, pattern: str, seconds: float = 20) -> re.Match[str]:
+    def wait_for_line(self, pattern: str, seconds: float = 60) -> re.Match[str]:
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
@@ -67,8 +67,8 @@ class ServerProcess:
     def wait_until_ready(self) -> str:
         port = self.wait_for_line(r"listening on https?://\S+:(\d+)").group(1)
         self.url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 20
-        while httpx.get(f"{self.url}/readyz").status_code != 200:
+        deadline = time.monotonic() + 60
+        while web.get(f"{self.url}/readyz").status_code != 200:
             assert time.monotonic() < deadline, f"the server did not become ready:\n{self.log}"
             time.sleep(0.02)
         return self.url
@@ -79,13 +79,17 @@ class ServerProcess:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = 60) -> int:
         code = self.process.wait(seconds)
         self._reader.join(5)
         return code
 
     def __enter__(self) -> ServerProcess:
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(

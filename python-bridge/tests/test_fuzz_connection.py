@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-import httpx
+import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from server_process import ServerProcess
@@ -90,6 +90,6 @@ def _until_pong(client: Client, errors: list[dict[str, Any]]) -> None:
 
 
 def test_the_server_lives_on(server: ServerProcess) -> None:
-    health = httpx.get(f"{server.url}/health").json()
+    health = web.get(f"{server.url}/health").json()
     assert health["queue"]["waiting"] == 0
     assert "Traceback" not in server.log

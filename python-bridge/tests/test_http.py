@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import web
 from bundle import DIMENSIONS, RATE, expected
 from numpy.typing import NDArray
 from server_process import ServerProcess
@@ -52,24 +53,24 @@ def check(body: dict[str, Any], recording: NDArray[np.float32]) -> None:
 
 class TestProcess:
     def test_wav(self, url: str, recording: NDArray[np.float32]) -> None:
-        answer = httpx.post(url + PATH, content=as_wav(recording), headers={"content-type": "audio/wav"})
+        answer = web.post(url + PATH, content=as_wav(recording), headers={"content-type": "audio/wav"})
         check(answer.json(), recording)
 
     @pytest.mark.parametrize("encoding", ["s16le", "f32le"])
     def test_raw_samples(self, url: str, recording: NDArray[np.float32], encoding: str) -> None:
         content = (recording * 32768).astype("<i2").tobytes() if encoding == "s16le" else recording.tobytes()
-        answer = httpx.post(url + PATH, content=content, headers=RAW, params={"sampleRate": RATE, "encoding": encoding})
+        answer = web.post(url + PATH, content=content, headers=RAW, params={"sampleRate": RATE, "encoding": encoding})
         check(answer.json(), recording)
 
     def test_json_numbers_and_base64(self, url: str, recording: NDArray[np.float32]) -> None:
-        check(httpx.post(url + PATH, json={"audio": recording.tolist(), "sampleRate": RATE}).json(), recording)
+        check(web.post(url + PATH, json={"audio": recording.tolist(), "sampleRate": RATE}).json(), recording)
         text = base64.b64encode(recording.tobytes()).decode()
         body = {"audio": text, "sampleRate": RATE, "encoding": "f32le", "options": {"model": "fixture"}}
-        check(httpx.post(url + PATH, json=body).json(), recording)
+        check(web.post(url + PATH, json=body).json(), recording)
 
     def test_frames_instead_of_json(self, url: str, recording: NDArray[np.float32]) -> None:
         headers = {"content-type": "audio/wav", "accept": "application/octet-stream"}
-        answer = httpx.post(url + PATH, content=as_wav(recording), headers=headers)
+        answer = web.post(url + PATH, content=as_wav(recording), headers=headers)
         model = {"name": "fixture", "revision": "test-1", "sampleCount": RATE}
         assert json.loads(answer.headers["earmark-model"]) == model
         content = answer.content
@@ -81,7 +82,7 @@ class TestProcess:
     def test_window_and_hop(self, url: str, recording: NDArray[np.float32]) -> None:
         def starts(**options: Any) -> list[tuple[int, int]]:
             query = {"sampleRate": RATE, "encoding": "f32le", **options}
-            answer = httpx.post(url + PATH, content=recording.tobytes(), headers=RAW, params=query)
+            answer = web.post(url + PATH, content=recording.tobytes(), headers=RAW, params=query)
             return [(window["firstSample"], window["sampleCount"]) for window in answer.json()["windows"]]
 
         assert starts(window=0.5, hop=1) == [(0, 8000), (16000, 8000), (28000, 8000)]
@@ -90,7 +91,7 @@ class TestProcess:
 
     def test_json_carries_the_floats_unchanged(self, url: str, recording: NDArray[np.float32]) -> None:
         def get(accept: str) -> httpx.Response:
-            return httpx.post(
+            return web.post(
                 url + PATH, content=as_wav(recording), headers={"content-type": "audio/wav", "accept": accept}
             )
 
@@ -130,20 +131,20 @@ class TestProcess:
     def test_what_is_refused(
         self, url: str, status: int, code: str, content: bytes, headers: dict[str, str], query: dict[str, Any]
     ) -> None:
-        assert failure(httpx.post(url + PATH, content=content, headers=headers, params=query)) == (status, code)
+        assert failure(web.post(url + PATH, content=content, headers=headers, params=query)) == (status, code)
 
     def test_a_body_without_a_length_is_limited_too(self, url: str) -> None:
         def endless() -> Any:
             for _ in range(70):
                 yield b"\0" * (1 << 20)
 
-        answer = httpx.post(url + PATH, content=endless(), headers=RAW, params={"sampleRate": RATE})
+        answer = web.post(url + PATH, content=endless(), headers=RAW, params={"sampleRate": RATE})
         assert failure(answer) == (413, "TOO_LARGE")
 
 
 class TestHealth:
     def test_health(self, url: str, server: ServerProcess) -> None:
-        health = httpx.get(f"{url}/health").json()
+        health = web.get(f"{url}/health").json()
         # One of the fixture's models has no bundle.
         assert health["status"] == "degraded"
         assert health["queue"] == {"waiting": 0, "capacity": 2048}
@@ -154,38 +155,38 @@ class TestHealth:
         assert states["missing"] == "failed"
 
     def test_probes(self, url: str) -> None:
-        assert httpx.get(f"{url}/livez").json() == {"status": "live"}
-        assert httpx.get(f"{url}/readyz").json() == {"ready": True}
+        assert web.get(f"{url}/livez").json() == {"status": "live"}
+        assert web.get(f"{url}/readyz").json() == {"ready": True}
 
     def test_metrics_count_what_happens(self, url: str, client: Client) -> None:
         def value(name: str) -> float:
-            lines = httpx.get(f"{url}/metrics").text.splitlines()
+            lines = web.get(f"{url}/metrics").text.splitlines()
             return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
         before = value('earmark_windows_total{model="fixture",outcome="ok"}'), value("earmark_errors_total")
         client.open()
         client.send_window(1, 0, np.zeros(1600, np.float32))
         client.features()
-        assert httpx.get(f"{url}/nothing").status_code == 404
+        assert web.get(f"{url}/nothing").status_code == 404
         after = value('earmark_windows_total{model="fixture",outcome="ok"}'), value("earmark_errors_total")
         assert after == (before[0] + 1, before[1] + 1)
         assert value("earmark_streams ") == 1
 
     def test_load_and_unload(self, url: str) -> None:
-        loaded = httpx.post(f"{url}/models/load", json={"name": "other"})
+        loaded = web.post(f"{url}/models/load", json={"name": "other"})
         assert (loaded.status_code, loaded.json()["state"]) == (200, "loaded")
-        assert {"name": "other", "state": "loaded"}.items() <= httpx.get(f"{url}/models").json()["models"][1].items()
-        unloaded = httpx.post(f"{url}/models/unload", json={"name": "other"})
+        assert {"name": "other", "state": "loaded"}.items() <= web.get(f"{url}/models").json()["models"][1].items()
+        unloaded = web.post(f"{url}/models/unload", json={"name": "other"})
         assert (unloaded.status_code, unloaded.json()["state"]) == (200, "available")
-        assert failure(httpx.post(f"{url}/models/load", json={"name": "nothing"})) == (404, "MODEL_NOT_FOUND")
-        assert failure(httpx.post(f"{url}/models/load", json={"name": "missing"})) == (422, "MODEL_FAILED")
-        assert failure(httpx.post(f"{url}/models/load", json={"path": "/etc"})) == (400, "BAD_REQUEST")
-        assert failure(httpx.post(f"{url}/models/load", content=b"x" * 5000)) == (413, "TOO_LARGE")
+        assert failure(web.post(f"{url}/models/load", json={"name": "nothing"})) == (404, "MODEL_NOT_FOUND")
+        assert failure(web.post(f"{url}/models/load", json={"name": "missing"})) == (422, "MODEL_FAILED")
+        assert failure(web.post(f"{url}/models/load", json={"path": "/etc"})) == (400, "BAD_REQUEST")
+        assert failure(web.post(f"{url}/models/load", content=b"x" * 5000)) == (413, "TOO_LARGE")
 
     def test_an_open_stream_keeps_an_unloaded_model(self, url: str) -> None:
         client = greet(url)
         client.open(model="other")
-        httpx.post(f"{url}/models/unload", json={"name": "other"})
+        web.post(f"{url}/models/unload", json={"name": "other"})
         client.send_window(1, 0, np.full(800, 0.1, np.float32))
         client.features()
         client.socket.close()
@@ -193,11 +194,11 @@ class TestHealth:
 
 class TestOpenInferenceProtocol:
     def test_metadata(self, url: str) -> None:
-        assert httpx.get(f"{url}/v2").json()["extensions"] == ["binary_tensor_data"]
-        assert httpx.get(f"{url}/v2/health/live").json() == {"live": True}
-        assert httpx.get(f"{url}/v2/health/ready").json() == {"ready": True}
-        assert httpx.get(f"{url}/v2/models/fixture/ready").json() == {"ready": True}
-        assert httpx.get(f"{url}/v2/models/fixture").json()["outputs"] == [
+        assert web.get(f"{url}/v2").json()["extensions"] == ["binary_tensor_data"]
+        assert web.get(f"{url}/v2/health/live").json() == {"live": True}
+        assert web.get(f"{url}/v2/health/ready").json() == {"ready": True}
+        assert web.get(f"{url}/v2/models/fixture/ready").json() == {"ready": True}
+        assert web.get(f"{url}/v2/models/fixture").json()["outputs"] == [
             {"name": "features", "datatype": "FP32", "shape": [-1, DIMENSIONS]}
         ]
 
@@ -206,7 +207,7 @@ class TestOpenInferenceProtocol:
         rows = recording[:3200].reshape(2, 1600)
         tensor = {"name": "pcm", "shape": [2, 1600], "datatype": "FP32"}
         data = rows.tolist() if nested else rows.ravel().tolist()
-        answer = httpx.post(
+        answer = web.post(
             f"{url}/v2/models/fixture/infer", json={"id": "a", "inputs": [{**tensor, "data": data}]}
         ).json()
         assert (answer["model_name"], answer["model_version"], answer["id"]) == ("fixture", "test-1", "a")
@@ -224,7 +225,7 @@ class TestOpenInferenceProtocol:
         }
         head = httpx.Request("POST", url, json=body).content
         headers = {"Inference-Header-Content-Length": str(len(head))}
-        answer = httpx.post(f"{url}/v2/models/fixture/infer", content=head + rows.tobytes(), headers=headers)
+        answer = web.post(f"{url}/v2/models/fixture/infer", content=head + rows.tobytes(), headers=headers)
         split = int(answer.headers["Inference-Header-Content-Length"])
         features = np.frombuffer(answer.content[split:], "<f4").reshape(2, DIMENSIONS)
         np.testing.assert_allclose(features, [expected(row) for row in rows], atol=1e-5)
@@ -248,6 +249,6 @@ class TestOpenInferenceProtocol:
     )
     def test_what_is_refused(self, url: str, status: int, change: dict[str, Any]) -> None:
         tensor = {"name": "pcm", "shape": [1, 1600], "datatype": "FP32", "data": [0.0] * 1600} | change
-        answer = httpx.post(f"{url}/v2/models/fixture/infer", json={"inputs": [tensor]})
+        answer = web.post(f"{url}/v2/models/fixture/infer", json={"inputs": [tensor]})
         assert answer.status_code == status
         assert isinstance(answer.json()["error"], str)

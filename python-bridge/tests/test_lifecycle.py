@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import web
 from bundle import DIMENSIONS, HANG_SAMPLE, RATE, SLOW_SAMPLE, expected
 from numpy.typing import NDArray
 from server_process import ServerProcess
@@ -66,8 +67,8 @@ class TestDrain:
             assert client.features().seq == 0
             server.terminate()
             assert client.expect("draining")["afterMs"] == 10_000
-            assert httpx.get(f"{server.url}/readyz").status_code == 503
-            assert httpx.get(f"{server.url}/health").json()["status"] == "draining"
+            assert web.get(f"{server.url}/readyz").status_code == 503
+            assert web.get(f"{server.url}/health").json()["status"] == "draining"
             client.send("open", **open_fields(2))
             refused = client.expect("error")
             assert (refused["code"], refused["stream"]) == ("DRAINING", 2)
@@ -85,13 +86,13 @@ class TestDrain:
                 query: dict[str, str | int] = {"sampleRate": RATE, "encoding": "f32le"}
                 path = f"{server.url}/process/wav2vec2"
                 content = loud(SLOW_SAMPLE).tobytes()
-                answers.append(httpx.post(path, content=content, headers=headers, params=query, timeout=20))
+                answers.append(web.post(path, content=content, headers=headers, params=query))
 
             asking = threading.Thread(target=ask)
             asking.start()
             _wait_for(lambda: _metric(server, "earmark_requests ") == 1)
             server.terminate()
-            asking.join(20)
+            asking.join(60)
             assert answers[0].status_code == 200
             assert server.wait() == 0
 
@@ -106,7 +107,7 @@ class TestDrain:
             late.send("hello", versions=[1], client="tests")
             errors, code = late.close_code()
             assert (errors[-1]["code"], errors[-1]["retryable"], code) == ("DRAINING", True, 1012)
-            assert busy.features(30).seq == 0
+            assert busy.features().seq == 0
             busy.socket.close()
 
     def test_a_second_signal_ends_at_once(self, models_file: Path) -> None:
@@ -117,7 +118,39 @@ class TestDrain:
             server.terminate()
             server.wait_for_line("answering what is open")
             server.process.send_signal(signal.SIGINT)
-            assert server.wait(15) == 0
+            assert server.wait() == 0
+            client.socket.close()
+
+
+class TestHeartbeat:
+    def test_a_silent_client_is_let_go_and_a_pinging_one_stays(self, models_file: Path) -> None:
+        with ServerProcess(models_file, "--heartbeat", "0.3") as server:
+            silent, pinging = greet(server.url), greet(server.url)
+            assert silent.ready["heartbeatMs"] == 300
+            for number in range(8):
+                pinging.send("ping", id=number)
+                assert pinging.expect("pong")["id"] == number
+                time.sleep(0.25)
+            errors, code = silent.close_code()
+            assert (errors[-1]["code"], errors[-1]["retryable"], code) == ("TIMEOUT", True, 4408)
+            pinging.send("ping", id=99)
+            assert pinging.expect("pong")["id"] == 99
+            pinging.socket.close()
+
+    def test_a_pong_tells_how_busy_the_server_is(self, models_file: Path) -> None:
+        with ServerProcess(models_file, "--workers", "1") as server:
+            client = greet(server.url)
+            client.send("ping", id=1)
+            assert client.expect("pong") == {"type": "pong", "id": 1, "queued": 0, "busy": 0.0}
+            client.open()
+            for seq in range(3):
+                client.send_window(1, seq, loud(SLOW_SAMPLE + 0.1, RATE - seq))
+            _wait_for(lambda: _metric(server, "earmark_busy_ratio") > 0.1)
+            client.send("ping", id=2)
+            pong = client.expect("pong")
+            assert pong["queued"] == 2
+            assert 0 < pong["busy"] <= 1
+            assert [client.features().seq for _ in range(3)] == [0, 1, 2]
             client.socket.close()
 
 
@@ -129,14 +162,14 @@ class TestHungInference:
             windows = [QUIET, loud(HANG_SAMPLE, 1600), QUIET, QUIET]
             for seq, window in enumerate(windows):
                 client.send_window(1, seq, window)
-            answers = [client.next_answer(20) for _ in windows]
+            answers = [client.next_answer() for _ in windows]
             assert [answer.seq for answer in answers if isinstance(answer, Features)] == [0, 2, 3]
             failed = answers[1]
             assert isinstance(failed, dict)
             assert (failed["seq"], failed["code"], failed["retryable"]) == (1, "INTERNAL", True)
             np.testing.assert_allclose(answers[3].vector, expected(QUIET), atol=1e-5)
-            assert httpx.get(f"{server.url}/health").json()["status"] == "degraded"
-            metrics = httpx.get(f"{server.url}/metrics").text
+            assert web.get(f"{server.url}/health").json()["status"] == "degraded"
+            metrics = web.get(f"{server.url}/metrics").text
             assert "earmark_worker_restarts_total 1" in metrics
             assert "earmark_workers_abandoned 1" in metrics
             client.socket.close()
@@ -150,7 +183,7 @@ class TestHungInference:
             client.open()
             for seq in range(5):
                 client.send_window(1, seq, loud(HANG_SAMPLE, 1600 + seq))  # too different for one batch
-            assert server.wait(30) == 1
+            assert server.wait() == 1
             assert "only a new process helps" in server.log
 
 
@@ -203,12 +236,12 @@ class TestClientsThatDoNotRead:
 
 
 def _metric(server: ServerProcess, name: str) -> float:
-    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    lines = web.get(f"{server.url}/metrics").text.splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

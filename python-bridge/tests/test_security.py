@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import web
 from server_process import ServerProcess
 from websockets.exceptions import InvalidStatus
 from wire import dial, greet
@@ -34,18 +35,18 @@ def upgrade_status(url: str, **headers: str) -> int:
 class TestHostAndOrigin:
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST", "127.1.2.3"])
     def test_loopback_hosts(self, url: str, host: str) -> None:
-        assert httpx.get(f"{url}/livez", headers={"host": host}).status_code == 200
+        assert web.get(f"{url}/livez", headers={"host": host}).status_code == 200
 
     @pytest.mark.parametrize(
         "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a@localhost", "10.0.0.1"]
     )
     def test_other_hosts(self, url: str, host: str) -> None:
-        answer = httpx.get(f"{url}/livez", headers={"host": host})
+        answer = web.get(f"{url}/livez", headers={"host": host})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN_ORIGIN")
 
     @pytest.mark.parametrize("origin", ["http://localhost:1880", "https://127.0.0.1", "http://[::1]:1880"])
     def test_loopback_origins(self, url: str, origin: str) -> None:
-        assert httpx.get(f"{url}/health", headers={"origin": origin}).status_code == 200
+        assert web.get(f"{url}/health", headers={"origin": origin}).status_code == 200
         assert upgrade_status(url, origin=origin) == 101
 
     @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ class TestHostAndOrigin:
         ],
     )
     def test_other_origins(self, url: str, origin: str) -> None:
-        answer = httpx.post(f"{url}/models/load", json={"name": "fixture"}, headers={"origin": origin})
+        answer = web.post(f"{url}/models/load", json={"name": "fixture"}, headers={"origin": origin})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN_ORIGIN")
         assert upgrade_status(url, origin=origin) == 403
 
@@ -73,11 +74,11 @@ class TestHostAndOrigin:
             ("origin", "https://red.example", 200),
             ("origin", "http://red.example", 403),
         ]:
-            assert httpx.get(f"{guarded.url}/health", headers=auth | {name: value}).status_code == status
+            assert web.get(f"{guarded.url}/health", headers=auth | {name: value}).status_code == status
 
     def test_there_is_no_cors(self, url: str) -> None:
         asked = {"origin": "http://localhost:1880", "access-control-request-method": "POST"}
-        for answer in (httpx.get(f"{url}/health", headers=asked), httpx.options(f"{url}/health", headers=asked)):
+        for answer in (web.get(f"{url}/health", headers=asked), httpx.options(f"{url}/health", headers=asked)):
             assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
@@ -85,24 +86,24 @@ class TestToken:
     def test_without_or_with_another_token(self, guarded: ServerProcess) -> None:
         for given in (None, "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer", f"bearer {TOKEN[:-1]}"):
             headers = {"authorization": given} if given else {}
-            answer = httpx.get(f"{guarded.url}/health", headers=headers)
+            answer = web.get(f"{guarded.url}/health", headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
             assert upgrade_status(guarded.url, **headers) == 401
 
     def test_a_token_in_the_url_does_not_count(self, guarded: ServerProcess) -> None:
-        assert httpx.get(f"{guarded.url}/health", params={"token": TOKEN}).status_code == 401
+        assert web.get(f"{guarded.url}/health", params={"token": TOKEN}).status_code == 401
 
     def test_with_the_token(self, guarded: ServerProcess) -> None:
         headers = {"authorization": f"Bearer {TOKEN}"}
-        assert httpx.get(f"{guarded.url}/health", headers=headers).status_code == 200
+        assert web.get(f"{guarded.url}/health", headers=headers).status_code == 200
         greet(guarded.url, headers=headers).socket.close()
 
     def test_probes_need_none(self, guarded: ServerProcess) -> None:
         for path in ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"):
-            assert httpx.get(guarded.url + path).status_code == 200
+            assert web.get(guarded.url + path).status_code == 200
 
     def test_the_log_does_not_hold_it(self, guarded: ServerProcess) -> None:
-        httpx.get(f"{guarded.url}/health", params={"token": TOKEN}, headers={"authorization": f"Bearer {TOKEN}"})
+        web.get(f"{guarded.url}/health", params={"token": TOKEN}, headers={"authorization": f"Bearer {TOKEN}"})
         assert TOKEN not in guarded.log
         assert "clients need the token" in guarded.log
 
@@ -115,7 +116,7 @@ class TestUpgrade:
         assert refused.value.response.status_code == 426
 
     def test_no_upgrade_at_all(self, url: str) -> None:
-        answer = httpx.get(f"{url}/v1/stream")
+        answer = web.get(f"{url}/v1/stream")
         assert (answer.status_code, answer.json()["error"]["code"]) == (426, "VERSION")
 
     def test_no_compression(self, url: str) -> None:

@@ -60,11 +60,11 @@ class Client:
     def send_window(self, stream: int, seq: int, samples: NDArray[np.float32], **options: Any) -> None:
         self.socket.send(window_frame(stream, seq, samples, **options))
 
-    def receive(self, timeout: float = 10) -> dict[str, Any] | Features:
+    def receive(self, timeout: float = 60) -> dict[str, Any] | Features:
         data = self.socket.recv(timeout)
         return json.loads(data) if isinstance(data, str) else read_features(data)
 
-    def expect(self, kind: str, timeout: float = 10) -> dict[str, Any]:
+    def expect(self, kind: str, timeout: float = 60) -> dict[str, Any]:
         """The next control message but `credit`, which may come at any time."""
         while True:
             message = self.receive(timeout)
@@ -73,7 +73,7 @@ class Client:
                 assert message["type"] == kind, message
                 return message
 
-    def next_answer(self, timeout: float = 10) -> Features | dict[str, Any]:
+    def next_answer(self, timeout: float = 60) -> Features | dict[str, Any]:
         """The next feature vector or error."""
         while True:
             message = self.receive(timeout)
@@ -81,7 +81,7 @@ class Client:
                 return message
             assert message["type"] == "credit", message
 
-    def features(self, timeout: float = 10) -> Features:
+    def features(self, timeout: float = 60) -> Features:
         answer = self.next_answer(timeout)
         assert isinstance(answer, Features), answer
         return answer
@@ -90,7 +90,7 @@ class Client:
         self.send("open", **open_fields(stream, model=model, credit=credit) | fields)
         return self.expect("opened")
 
-    def close_code(self, timeout: float = 10) -> tuple[list[dict[str, Any]], int]:
+    def close_code(self, timeout: float = 60) -> tuple[list[dict[str, Any]], int]:
         """The errors that come until the server closes, and the close code."""
         errors = []
         try:
@@ -125,7 +125,7 @@ def dial(url: str, *, headers: dict[str, str] | None = None, subprotocols: list[
         compression=None,
         ping_interval=None,
         max_size=8 << 20,
-        open_timeout=10,
+        open_timeout=60,
         close_timeout=2,
         legacy=True,
     )
