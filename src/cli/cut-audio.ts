@@ -1,10 +1,14 @@
-import { AudioError } from '../audio/audio-error.ts';
-import type { AudioSource } from '../audio/audio-source.ts';
-import { Framer } from '../audio/framer.ts';
-import { measureLevel } from '../audio/level.ts';
-import type { AudioWindow, PcmChunk, SoundSegment } from '../audio/pcm.ts';
-import { SoundSegmenter } from '../audio/sound-segmenter.ts';
+import {
+  AudioError,
+  type AudioSource,
+  type AudioWindow,
+  measureLevel,
+  type PcmChunk,
+  type SoundSegment,
+  SoundSegmenter,
+} from '../audio/index.ts';
 import type { EncoderModel } from '../bridge/index.ts';
+import { EncoderWindows } from './encoder-windows.ts';
 
 export const cuts = ['windows', 'sounds', 'whole'] as const;
 export type Cut = (typeof cuts)[number];
@@ -59,7 +63,7 @@ interface Cutter {
 function cutterFor(cut: Cut, model: EncoderModel): Cutter {
   switch (cut) {
     case 'windows':
-      return new Framer({ windowMs: model.window.seconds * 1000, hopMs: model.window.hopSeconds * 1000 });
+      return new EncoderWindows(model);
     case 'sounds':
       return new SoundSegmenter();
     case 'whole':

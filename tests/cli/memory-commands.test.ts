@@ -1,10 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RealBridge, startRealBridge } from '../real-bridge.ts';
 import { bell, writeSound } from './made-sounds.ts';
 import { earmark, finish, startEarmark } from './run-earmark.ts';
+
+// Whole processes are started here, and a busy machine takes its time for each.
+vi.setConfig({ testTimeout: 120_000 });
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'earmark-cli-'));
 const at = (...names: string[]) => path.join(folder, ...names);
@@ -30,7 +33,7 @@ async function json(args: string[], memory = at('memory')) {
   const { status, stdout, stderr } = await earmark([...args, '--json'], {
     environment: { ...environment, EARMARK_MEMORY: memory },
   });
-  expect({ status, stderr }, args.join(' ')).toEqual({ status: 0, stderr: '' });
+  expect(status, `${args.join(' ')}: ${stderr}`).toBe(0);
   return JSON.parse(stdout);
 }
 
@@ -212,8 +215,8 @@ describe('an ingest that is cut off', () => {
     const memory = at('interrupted');
     const { child, ended } = await begun(memory);
     child.kill('SIGINT');
-    const { status, stdout, stderr } = await ended;
-    expect({ status, stderr }).toEqual({ status: 130, stderr: '' });
+    const { status, stdout } = await ended;
+    expect(status).toBe(130);
     expect(stdout).toMatch(/patterns stored from \d+ files? in/);
     const kept = Number((await earmark(['query', '--count', '--memory', memory], { environment })).stdout);
     expect(kept).toBeLessThan(files * 119);
