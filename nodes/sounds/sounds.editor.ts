@@ -49,7 +49,10 @@ class SoundsSidebar implements SidebarContext {
         for (const { view } of this.#tabs) view.playing?.(id, playing);
       },
     );
-    this.#undo = button({ icon: 'undo', title: text('undo.nothing') }, () => void this.undo());
+    this.#undo = button(
+      { icon: 'undo', title: text('undo.nothing'), class: 'earmark-undo' },
+      () => void this.undo(),
+    );
     this.#undo.disabled = true;
     this.#list = new SoundList(this);
     this.#build();
@@ -209,14 +212,14 @@ class SoundsSidebar implements SidebarContext {
       tab.tabIndex = i === place ? 0 : -1;
       panel.hidden = i !== place;
     }
-    if (changed) void this.#tabs[place]?.view.refresh(false);
+    if (changed) void this.#tabs[place]?.view.refresh();
   }
 
   #open(memory: string | undefined): void {
     this.player.stop();
     this.api = memory === undefined ? undefined : new SoundsApi(memory);
     this.labels = [];
-    for (const { view } of this.#tabs) void view.refresh(true);
+    for (const { view } of this.#tabs) view.reset();
   }
 
   async #load(): Promise<void> {
@@ -233,7 +236,7 @@ class SoundsSidebar implements SidebarContext {
         this.#labelList.replaceChildren(...labels.map(({ label }) => element('option', { value: label })));
         this.#showUndo(undoable);
       }
-      await this.#tabs[this.#shown]?.view.refresh(false);
+      await this.#tabs[this.#shown]?.view.refresh();
     } catch (error) {
       this.fail(error);
     }

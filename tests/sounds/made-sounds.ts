@@ -21,11 +21,13 @@ export class MadeSounds {
     return scaled(centre.map((value, i) => value + spread * (away[i] as number)));
   }
 
-  /** A tone of 300 Hz and up that fades away, as a WAV file. */
+  /** A chime with overtones that fades away and, from kind to kind, lies higher and bends more; as a WAV file. */
   clip(kind: number, seconds = 0.4): Uint8Array {
-    const hertz = 300 * (1 + kind);
     const samples = Float32Array.from({ length: 16_000 * seconds }, (_, i) => {
-      return 0.5 * Math.sin((2 * Math.PI * hertz * i) / 16_000) * Math.exp(-i / 4000);
+      const time = i / 16_000;
+      const phase = 2 * Math.PI * 300 * (1 + 0.6 * kind) * (time + 0.4 * kind * time * time);
+      const tone = Math.sin(phase) + 0.5 * Math.sin(2.02 * phase) + 0.3 * Math.sin(3.97 * phase);
+      return 0.4 * tone * Math.min(1, 200 * time) * Math.exp(-8 * time);
     });
     return encodeWav(samples, 16_000);
   }

@@ -8,7 +8,7 @@ function deletion(bytes: number) {
     pattern: { ...pattern, id: 'a' },
     metadata: { ...metadata, createdAt: 1, lastModified: 1 },
   };
-  return { kind: 'delete', sounds: [{ stored, clip: new Uint8Array(bytes) }] } as const;
+  return { kind: 'delete' as const, sounds: [{ stored, clip: new Uint8Array(bytes) }] };
 }
 
 describe('UndoLog', () => {

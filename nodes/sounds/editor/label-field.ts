@@ -21,7 +21,11 @@ export function labelField(
     spellcheck: 'false',
   });
   input.value = options.value;
-  const take = () => options.done(input.value.trim());
+  let taken = false;
+  const take = () => {
+    taken = true;
+    options.done(input.value.trim());
+  };
   const field = element(
     'span',
     { class: 'earmark-label-field' },
@@ -37,7 +41,8 @@ export function labelField(
     } else if (event.key === 'Escape') options.cancel?.();
   });
   field.addEventListener('focusout', (event) => {
-    if (!field.contains(event.relatedTarget as Node | null)) options.cancel?.();
+    // A field that is taken off the page after its text was taken loses the focus too.
+    if (!taken && !field.contains(event.relatedTarget as Node | null)) options.cancel?.();
   });
   return field;
 }

@@ -17,6 +17,10 @@ export class LabelsView implements SidebarView {
     this.element.append(this.#empty, this.#list);
   }
 
+  reset(): void {
+    this.#list.replaceChildren();
+  }
+
   async refresh(): Promise<void> {
     const { labels, text } = this.#context;
     // Somebody is typing a new name.
@@ -31,7 +35,7 @@ export class LabelsView implements SidebarView {
   }
 
   #row({ label, number, sounds, lastHeard }: LabelSummary, place: number): HTMLElement {
-    const { text, canWrite, search } = this.#context;
+    const { text, canWrite } = this.#context;
     const row = element('li', {});
     const show = element(
       'button',
@@ -39,7 +43,7 @@ export class LabelsView implements SidebarView {
       element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }),
       label,
     );
-    show.addEventListener('click', () => search(searchWord('label', label)));
+    show.addEventListener('click', () => this.#context.search(searchWord('label', label)));
     const facts = [countText(text, sounds), text('labels.last', { time: timeText(lastHeard) })];
     if (canWrite && place < 9) facts.push(text('labels.key', { key: place + 1 }));
     row.append(

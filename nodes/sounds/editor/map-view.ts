@@ -70,11 +70,23 @@ export class MapView implements SidebarView {
     this.#build();
   }
 
-  async refresh(reset: boolean): Promise<void> {
+  reset(): void {
+    this.#question++;
+    window.clearTimeout(this.#poll);
+    this.#plot.map = undefined;
+    this.#selected.clear();
+    this.#sounds.clear();
+    this.#hovered = -1;
+    this.#label = -1;
+    this.#card.replaceChildren();
+    this.#bar.update();
+    this.#redraw();
+  }
+
+  async refresh(): Promise<void> {
     const { api } = this.#context;
     const question = ++this.#question;
     window.clearTimeout(this.#poll);
-    if (reset) this.#reset();
     if (!api) return this.#showEmpty('empty.no-memory');
     try {
       const known = this.#plot.map?.header;
@@ -82,7 +94,7 @@ export class MapView implements SidebarView {
       if (question !== this.#question) return;
       if (map) this.#setMap(map);
       if (this.#plot.map && this.#plot.map.header.progress.phase !== 'ready') {
-        this.#poll = window.setTimeout(() => void this.refresh(false), progressTime);
+        this.#poll = window.setTimeout(() => void this.refresh(), progressTime);
       }
     } catch (error) {
       if (question === this.#question) this.#context.fail(error);
@@ -144,17 +156,6 @@ export class MapView implements SidebarView {
       this.#legend,
       this.#bar.element,
     );
-  }
-
-  #reset(): void {
-    this.#plot.map = undefined;
-    this.#selected.clear();
-    this.#sounds.clear();
-    this.#hovered = -1;
-    this.#label = -1;
-    this.#card.replaceChildren();
-    this.#bar.update();
-    this.#redraw();
   }
 
   #setMap(map: PackedMap): void {
@@ -348,7 +349,7 @@ export class MapView implements SidebarView {
       return sound;
     } catch (error) {
       // The map was rearranged: the next one is on its way.
-      if (error instanceof RequestError && error.code === 'STALE_MAP') await this.refresh(false);
+      if (error instanceof RequestError && error.code === 'STALE_MAP') await this.refresh();
       else this.#context.fail(error);
       return undefined;
     }

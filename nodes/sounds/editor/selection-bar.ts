@@ -40,10 +40,10 @@ export class SelectionBar {
       labelField(this.#context, {
         value: '',
         name: text('selection.label'),
-        done: (label) => this.#run(this.#context.label(this.#selection().selection, label)),
+        done: (label) => this.#run((selection) => this.#context.label(selection, label)),
       }),
       button({ icon: 'trash-o', title: text('selection.delete') }, () =>
-        this.#run(this.#context.remove(this.#selection().selection)),
+        this.#run((selection) => this.#context.remove(selection)),
       ),
       button({ icon: 'times', title: text('selection.clear') }, this.#clear),
     );
@@ -53,7 +53,10 @@ export class SelectionBar {
     this.element.querySelector('input')?.focus();
   }
 
-  #run(action: Promise<void>): void {
-    void action.then(this.#clear);
+  /** What is selected next, while the server still works, is another selection. */
+  #run(action: (selection: SoundSelection) => Promise<void>): void {
+    const { selection } = this.#selection();
+    this.#clear();
+    void action(selection);
   }
 }

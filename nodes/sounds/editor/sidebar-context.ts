@@ -32,8 +32,10 @@ export interface SidebarContext {
 /** A tab of the sidebar. */
 export interface SidebarView {
   readonly element: HTMLElement;
-  /** Brings what is shown up to date; `reset` when another memory is shown. */
-  refresh(reset: boolean): Promise<void>;
+  /** Forgets what it shows: it was of another memory. */
+  reset(): void;
+  /** Brings what is shown up to date. */
+  refresh(): Promise<void>;
   /** A sound began or ended to be heard. */
   playing?(id: string, playing: boolean): void;
 }

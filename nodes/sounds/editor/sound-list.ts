@@ -63,12 +63,13 @@ export class SoundList implements SidebarView {
     this.#build();
   }
 
-  async refresh(reset: boolean): Promise<void> {
-    if (reset) {
-      this.#clear();
-      this.#selected.clear();
-      this.#bar.update();
-    }
+  reset(): void {
+    this.#question++;
+    this.#clear();
+    this.#select([]);
+  }
+
+  async refresh(): Promise<void> {
     // A list that somebody reads must not move under the pointer.
     if (this.#scroll.scrollTop > 40 && this.#order.length > 0) await this.#countArrived();
     else await this.#load(false);

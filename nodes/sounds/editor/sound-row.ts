@@ -7,6 +7,8 @@ import { loudnessText, percentText, type SidebarContext, sourceText, timeText } 
 
 /** From this similarity on, the best match is offered as a label. */
 const offeredSimilarity = 0.6;
+/** Below it, saying what a sound is most like would only mislead. */
+const shownSimilarity = 0.3;
 
 /** One sound as the list, the map and the suggestions show it. */
 export class SoundRow {
@@ -39,7 +41,7 @@ export class SoundRow {
       cell('earmark-sound-words', this.#label, this.#facts, this.#match),
     );
     if (inGrid && context.canWrite) {
-      this.checkbox = element('input', { type: 'checkbox', tabindex: -1, title: text('sound.select') });
+      this.checkbox = element('input', { type: 'checkbox', tabindex: -1 });
       this.element.append(cell('earmark-sound-select', this.checkbox));
     }
     if (inGrid) for (const control of this.element.querySelectorAll('button')) control.tabIndex = -1;
@@ -62,6 +64,7 @@ export class SoundRow {
     ].join('\n');
     this.#drawMatch();
     this.element.setAttribute('aria-label', this.name);
+    this.checkbox?.setAttribute('aria-label', text('sound.select', { sound: this.name }));
   }
 
   setDetails(details: SoundDetails): void {
@@ -155,7 +158,7 @@ export class SoundRow {
     const { text, canWrite } = this.#context;
     const match = this.#details?.match;
     this.#match.replaceChildren();
-    if (!match) return;
+    if (!match || match.similarity < shownSimilarity) return;
     const like = { label: match.label, percent: percentText(match.similarity) };
     const offered = this.offered;
     if (offered === undefined || !canWrite) {

@@ -23,11 +23,16 @@ export class SuggestionsView implements SidebarView {
     this.element.append(this.#content);
   }
 
-  async refresh(reset: boolean): Promise<void> {
+  reset(): void {
+    this.#question++;
+    window.clearTimeout(this.#retry);
+    this.#content.replaceChildren();
+  }
+
+  async refresh(): Promise<void> {
     const { api, text } = this.#context;
     const question = ++this.#question;
     window.clearTimeout(this.#retry);
-    if (reset) this.#content.replaceChildren();
     if (!api) return this.#say('empty.no-memory');
     // A name that is being typed stays.
     if (this.#content.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement)
@@ -42,7 +47,7 @@ export class SuggestionsView implements SidebarView {
       if (this.#content.childElementCount === 0) {
         this.#content.append(element('p', { class: 'earmark-empty' }, text('suggest.reading')));
       }
-      this.#retry = window.setTimeout(() => void this.refresh(false), retryTime);
+      this.#retry = window.setTimeout(() => void this.refresh(), retryTime);
     } catch (error) {
       if (question === this.#question) this.#context.fail(error);
     }
