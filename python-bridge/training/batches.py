@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from augment import Augmenter
+from augment import Augmenter, untouched_share
 from corpus import SAMPLE_RATE, Cache
 
 #: How often each kind is drawn: sounds up, speech and instruments down to what they are worth.
@@ -119,6 +119,6 @@ class Batches(IterableDataset):  # type: ignore[type-arg]
             clips, names = sampler.pick(size, rng)
             labels = np.array(names, dtype=np.int64)
             crops = np.stack([sampler.crop(c, crop, rng) for c in clips])
-            samples = augmenters[crop](crops, partners(labels, rng), rng)
+            samples = augmenters[crop](crops, partners(labels, rng), rng, untouched_share(step))
             yield (samples * 32767).astype(np.int16), labels
             step += 1

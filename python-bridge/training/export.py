@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from torch import nn
@@ -72,7 +73,24 @@ def write_onnx(encoder: Encoder, path: Path) -> float:
             opset_version=17, input_names=["pcm"], output_names=["features"],
             dynamic_axes={"pcm": {0: "batch", 1: "samples"}, "features": {0: "batch"}},
         )  # fmt: skip
+    compact(path)
     return largest_difference(encoder, path)
+
+
+def compact(path: Path) -> None:
+    """Short names inside the graph: torch writes the whole module path into every edge of it."""
+    model = onnx.load(path)
+    graph = model.graph
+    kept = {v.name for v in (*graph.input, *graph.output, *graph.initializer)} | {""}
+    short: dict[str, str] = {}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                if name not in kept:
+                    names[i] = short.setdefault(name, f"v{len(short)}")
+        node.name = node.doc_string = ""
+    del graph.value_info[:]
+    onnx.save(model, path)
 
 
 @torch.no_grad()
@@ -97,6 +115,7 @@ def write_int8(full: Path, path: Path) -> float:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(full, path, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True)
+    compact(path)
     rng = np.random.default_rng(2)
     pcm = rng.standard_normal((16, SAMPLE_RATE)).astype(np.float32)
     pcm *= np.exp(-np.linspace(0, 1, SAMPLE_RATE) * rng.uniform(0, 12, (16, 1))).astype(np.float32)

@@ -90,7 +90,7 @@ def test_augmentation_keeps_shape_and_stays_finite() -> None:
     augmenter = augment.Augmenter([np.ones(1, dtype=np.float32)], crop=4_000, seed=0, made_rooms=3)
     crops = rng.standard_normal((6, 4_000)).astype(np.float32)
     crops[0] = 0
-    samples = augmenter(crops, np.arange(6)[::-1].copy(), rng)
+    samples = augmenter(crops, np.arange(6)[::-1].copy(), rng, 0.3)
     assert samples.shape == crops.shape
     assert np.isfinite(samples).all()
     assert np.abs(samples).max() <= 1.0 + 1e-6
