@@ -9,8 +9,9 @@ import { type Cancellable, withDeadline } from './deadline.ts';
 import type { EmbeddedWindow, WindowOutcome } from './embedded-window.ts';
 import { type ModelStatus, parseModelStatus } from './encoder-model.ts';
 import { exchange, exchangeOk, type HttpAnswer, jsonObject } from './http-exchange.ts';
+import { inferAudio } from './infer-audio.ts';
+import { InferStream } from './infer-stream.ts';
 import { inferUrl } from './open-inference.ts';
-import { inferAudio, inferStream } from './open-inference-windows.ts';
 import { embedOnce, type ProcessAudioOptions } from './process-audio.ts';
 import { RetryBudget, retry } from './retry.ts';
 import { type SessionReadings, StreamSession } from './stream-session.ts';
@@ -166,6 +167,9 @@ export class PythonBridgeService {
    *
    * A window that cannot be embedded is an outcome with an error. The iteration itself throws a BridgeError only when the
    * stream cannot go on: what was unanswered then has no outcome.
+   *
+   * With a model on an Open Inference endpoint each window is a request of its own; of the options only `model` and `signal`
+   * mean something there.
    */
   processAudioStream(
     windows: AsyncIterable<AudioWindow>,
@@ -173,13 +177,8 @@ export class PythonBridgeService {
   ): AsyncIterableIterator<WindowOutcome> {
     const { model } = options;
     if (this.#openInference(model)) {
-      return inferStream(windows, options, (window, signal) =>
-        this.processAudio(window.samples, {
-          sampleRate: window.sampleRate,
-          model: model!,
-          window: 'whole',
-          signal,
-        }),
+      return new InferStream(windows, options.signal, (window, signal) =>
+        this.processAudio(window.samples, { sampleRate: window.sampleRate, model, window: 'whole', signal }),
       );
     }
     return new WindowStream(this.#session(this.#ownBase(model)), windows, options);
