@@ -10,6 +10,7 @@ export interface FilteredFigures {
   correlated: boolean;
   p50_ms: number;
   p99_ms: number;
+  cpu_ms: number;
   recall: number;
 }
 
@@ -24,6 +25,8 @@ export interface Figures {
   similar_p50_ms: number;
   similar_p99_ms: number;
   similar_recall: number;
+  /** Processor time of a search over all threads: less disturbed by what else runs on the machine. */
+  similar_cpu_ms: number;
   filtered: FilteredFigures[];
   criteria_p50_ms?: number;
   criteria_p99_ms?: number;
@@ -65,13 +68,16 @@ export async function measure(
 
     for (const query of data.queries.slice(0, 20)) await contender.similar(query, results);
     let found = 0;
+    let clock = process.cpuUsage();
     const similar = await times(data.queries.length, async (n) => {
       found += recall(await contender.similar(data.queries[n]!, results), data.truth[n]!);
     });
+    const similarCpu = cpuMilliseconds(clock, data.queries.length);
     const filtered: FilteredFigures[] = [];
     for (const [f, filter] of data.filters.entries()) {
       if (contender.filtered === undefined) break;
       let filteredFound = 0;
+      clock = process.cpuUsage();
       const some = Math.min(data.queries.length, 100);
       const spent = await times(some, async (n) => {
         const answer = await contender.filtered!(data.queries[n]!, results, filter);
@@ -83,6 +89,7 @@ export async function measure(
         correlated,
         p50_ms: percentile(spent, 0.5),
         p99_ms: percentile(spent, 0.99),
+        cpu_ms: cpuMilliseconds(clock, some),
         recall: round(filteredFound / some),
       });
     }
@@ -107,6 +114,7 @@ export async function measure(
       similar_p50_ms: percentile(similar, 0.5),
       similar_p99_ms: percentile(similar, 0.99),
       similar_recall: round(found / data.queries.length),
+      similar_cpu_ms: similarCpu,
       filtered,
       ...(criteria === undefined
         ? {}
@@ -136,6 +144,11 @@ async function times(count: number, run: (n: number) => Promise<unknown>): Promi
 function percentile(values: number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!);
+}
+
+function cpuMilliseconds(since: NodeJS.CpuUsage, runs: number): number {
+  const { user, system } = process.cpuUsage(since);
+  return round((user + system) / 1000 / runs);
 }
 
 function round(value: number): number {

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type Database, open, type RootDatabase } from 'lmdb';
@@ -66,8 +66,11 @@ export class FeatureVectorDatabase {
     const file = path.join(folder, memoryFiles.patterns);
     try {
       if (!options.readOnly) {
+        // Never opened when it is there: closing any descriptor of the lock file drops this process's locks on it,
+        // and other processes would take its readers for dead.
         for (const name of [memoryFiles.patterns, memoryFiles.patternsLock]) {
-          closeSync(openSync(path.join(folder, name), 'a', 0o600));
+          const made = path.join(folder, name);
+          if (!existsSync(made)) closeSync(openSync(made, 'a', 0o600));
         }
       }
       this.root = open({

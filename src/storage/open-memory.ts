@@ -176,7 +176,7 @@ export class OpenMemory {
     checking: Promise<CheckedPattern[]>,
     update?: { expected: number; keepVector: boolean },
   ): Promise<Uint32Array> {
-    const reply = await this.writer.put(checking, update);
+    const reply = await this.#writing(this.writer.put(checking, update));
     await this.#show(async () => {
       this.database.refresh();
       const { records, offsets, lengths, slots } = reply;
@@ -206,7 +206,7 @@ export class OpenMemory {
 
   /** Removes patterns in one transaction; those changed since `expected` stay. Resolves with how many went. */
   async remove(ids: string[], expected: Uint32Array): Promise<number> {
-    const reply = await this.writer.remove(ids, expected);
+    const reply = await this.#writing(this.writer.remove(ids, expected));
     await this.#show(async () => {
       await this.#refreshSlots(reply.slots, reply.sequence);
     });
@@ -319,6 +319,16 @@ export class OpenMemory {
     await this.index.close();
     await this.#writer?.close();
     await this.database.close();
+  }
+
+  async #writing<Reply>(reply: Promise<Reply>): Promise<Reply> {
+    try {
+      return await reply;
+    } catch (error) {
+      const { code, message } = error as StorageError;
+      if (code === 'DISK_FULL') this.report({ kind: 'disk-full', message });
+      throw error;
+    }
   }
 
   #show(apply: () => Promise<void>): Promise<void> {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { statfsSync } from 'node:fs';
 import { FeatureVectorDatabase } from './feature-vector-database.ts';
-import { toStorageError } from './storage-error.ts';
+import { type StorageError, toStorageError } from './storage-error.ts';
 import { serveRequests } from './worker-channel.ts';
-import type { WriteRequest } from './write-request.ts';
+import type { PutRequest, WriteRequest } from './write-request.ts';
 import { WriteTransaction } from './write-transaction.ts';
 import { WriterLock } from './writer-lock.ts';
 
@@ -12,8 +13,12 @@ export interface WriterOpenRequest {
   clipBudget: number;
 }
 
+/** Pages that a transaction needs beside its records. */
+const spareBytes = 1024 * 1024;
+
 let database: FeatureVectorDatabase;
 let lock: WriterLock;
+let folder = '';
 let clipBudget = 0;
 let free: number[] = [];
 
@@ -29,7 +34,7 @@ serveRequests<WriterOpenRequest | WriteRequest | { kind: 'close' }>(async (reque
   switch (request.kind) {
     case 'open':
       database = new FeatureVectorDatabase(request.folder, { readOnly: false });
-      clipBudget = request.clipBudget;
+      ({ folder, clipBudget } = request);
       try {
         lock = new WriterLock(database, request.folder, randomUUID());
       } catch (error) {
@@ -58,7 +63,7 @@ function commit(): void {
     write(group);
   } catch (error) {
     if (group.length === 1) {
-      group[0]!.reject(toStorageError(error, 'Writing'));
+      group[0]!.reject(reason(error, group[0]!.request));
       return;
     }
     // One may be too large for a nearly full disk: the others need not fail with it.
@@ -66,10 +71,23 @@ function commit(): void {
       try {
         write([one]);
       } catch (alone) {
-        one.reject(toStorageError(alone, 'Writing'));
+        one.reject(reason(alone, one.request));
       }
     }
   }
+}
+
+/** LMDB tells a write that the disk cut short as an input/output error. */
+function reason(error: unknown, request: WriteRequest): StorageError {
+  const told = toStorageError(error, 'Writing');
+  if (told.code !== 'IO') return told;
+  const { bavail, bsize } = statfsSync(folder);
+  const wanted = request.kind === 'put' ? 2 * request.records.length + clipBytes(request) : 0;
+  return bavail * bsize > wanted + spareBytes ? told : toStorageError({ code: 'ENOSPC' }, 'Writing');
+}
+
+function clipBytes({ clips }: PutRequest): number {
+  return clips.reduce((sum, clip) => sum + (clip?.length ?? 0), 0);
 }
 
 function write(group: typeof waiting): void {

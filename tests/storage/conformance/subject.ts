@@ -4,11 +4,12 @@ import path from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { FeatureStorage, FeatureStorageOptions, NewStoredPattern } from '../../../src/storage/index.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { dimensions, direction } from '../vectors.ts';
+
+export { dimensions, direction };
 
 /** Makes the storage engine that is held to the suite. */
 export type StorageFactory = (options: FeatureStorageOptions) => FeatureStorage;
-
-export const dimensions = 8;
 
 /** An open, empty memory that is closed when the test ends. */
 export async function openMemory(
@@ -62,11 +63,6 @@ export function pattern(
       ...(number % 5 === 0 ? { label: 'bell' } : {}),
     },
   };
-}
-
-/** A vector that points elsewhere for every number. */
-export function direction(number: number): Float32Array {
-  return Float32Array.from({ length: dimensions }, (_, i) => Math.sin(number * (i + 1) * 0.7 + i));
 }
 
 export function ids(patterns: { pattern: { id: string } }[]): string[] {
