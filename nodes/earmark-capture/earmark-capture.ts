@@ -112,10 +112,12 @@ export default function (RED: NodeAPI): void {
 
     const copy = (message: object) => RED.util.cloneMessage(message as never) as object;
     const compose = (message: Message, piece: Piece, source: AudioSource, format: SoundFormat) => {
-      const sourceId = piece.sourceId ?? source.info.sourceId;
+      const name = piece.sourceId ?? source.info.sourceId;
+      // Where the package lies on this machine says nothing about a sample sound.
+      const sourceId = def.source === 'samples' ? `samples/${path.basename(name)}` : name;
       // The sound that came in is not copied for each of its pieces.
       const { payload: _payload, parts: _parts, ...rest } = message;
-      const filename = def.source === 'file' || def.source === 'samples' ? { filename: sourceId } : {};
+      const filename = def.source === 'file' || def.source === 'samples' ? { filename: name } : {};
       const sound = soundProperties(piece, sourceId, format);
       return { ...copy(rest), ...filename, topic: sourceId, ...sound };
     };

@@ -11,7 +11,9 @@ function texts(file: string): Map<string, string> {
   const found = new Map<string, string>();
   const walk = (value: unknown, key: string) => {
     if (typeof value === 'string') found.set(key, value);
-    else for (const [name, inner] of Object.entries(value as object)) walk(inner, key === '' ? name : `${key}.${name}`);
+    else
+      for (const [name, inner] of Object.entries(value as object))
+        walk(inner, key === '' ? name : `${key}.${name}`);
   };
   walk(JSON.parse(readFileSync(path.join(nodes, file), 'utf8')), '');
   return found;
@@ -44,7 +46,9 @@ describe('the texts', () => {
     for (const type of types) {
       const own = texts(path.join(type, 'locales', 'en-US', `${type}.json`));
       const code = [
-        ...readdirSync(path.join(nodes, type)).filter((name) => /\.(ts|html)$/.test(name)).map((name) => path.join(type, name)),
+        ...readdirSync(path.join(nodes, type))
+          .filter((name) => /\.(ts|html)$/.test(name))
+          .map((name) => path.join(type, name)),
         ...readdirSync(nodes).filter((name) => name.endsWith('.ts')),
         path.join('editor', 'number-between.ts'),
       ]
@@ -68,7 +72,8 @@ describe('the texts', () => {
     for (const language of ['en-US', ...languages]) {
       for (const file of catalogues(language)) {
         for (const [key, text] of texts(file)) {
-          if (key.startsWith('status.')) expect(text.replace(/__\w+__/g, '').length, `${file} ${key}`).toBeLessThan(25);
+          if (key.startsWith('status.'))
+            expect(text.replace(/__\w+__/g, '').length, `${file} ${key}`).toBeLessThan(25);
         }
       }
     }

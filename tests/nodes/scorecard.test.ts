@@ -23,7 +23,10 @@ const manifest = JSON.parse(text('package.json')) as {
 const types = Object.keys(manifest['node-red'].nodes);
 const flows = readdirSync(path.join(root, 'flows'))
   .filter((name) => name.endsWith('.json'))
-  .map((name) => ({ name, nodes: JSON.parse(text('flows', name)) as { id: string; type: string; z?: string }[] }));
+  .map((name) => ({
+    name,
+    nodes: JSON.parse(text('flows', name)) as { id: string; type: string; z?: string }[],
+  }));
 const sources = (type: string) => text('nodes', type, `${type}.editor.ts`);
 
 describe('the scorecard', () => {
@@ -38,7 +41,7 @@ describe('the scorecard', () => {
     expect(manifest.engines.node).toBe('>=22.9');
   });
 
-  it('D01 to D03: six dependencies at most, each at today\'s newest major version', () => {
+  it("D01 to D03: six dependencies at most, each at today's newest major version", () => {
     expect(Object.keys(manifest.dependencies).length).toBeLessThanOrEqual(6);
     for (const [name, range] of Object.entries(manifest.dependencies)) {
       const { version } = JSON.parse(text('node_modules', name, 'package.json')) as { version: string };
@@ -67,23 +70,62 @@ describe('the scorecard', () => {
   it('N02: an example for each node, with a comment and without foreign nodes', () => {
     const used = new Set(flows.flatMap(({ nodes }) => nodes.map(({ type }) => type)));
     for (const type of types) expect(used, type).toContain(type);
-    const core = new Set(['tab', 'group', 'comment', 'inject', 'debug', 'change', 'function', 'switch', 'link in', 'link out', 'catch', 'status', 'delay', 'join', 'split', 'batch', 'template', 'json', 'mqtt out', 'mqtt-broker', 'http in', 'http response', 'rbe', 'file in', 'trigger']);
+    const core = new Set([
+      'tab',
+      'group',
+      'comment',
+      'inject',
+      'debug',
+      'change',
+      'function',
+      'switch',
+      'link in',
+      'link out',
+      'catch',
+      'status',
+      'delay',
+      'join',
+      'split',
+      'batch',
+      'template',
+      'json',
+      'mqtt out',
+      'mqtt-broker',
+      'http in',
+      'http response',
+      'rbe',
+      'file in',
+      'trigger',
+    ]);
     for (const { name, nodes } of flows) {
-      expect(nodes.some(({ type }) => type === 'comment'), name).toBe(true);
-      expect(nodes.filter(({ type }) => !core.has(type) && !types.includes(type)).map(({ type }) => type), name).toEqual([]);
+      expect(
+        nodes.some(({ type }) => type === 'comment'),
+        name,
+      ).toBe(true);
+      expect(
+        nodes.filter(({ type }) => !core.has(type) && !types.includes(type)).map(({ type }) => type),
+        name,
+      ).toEqual([]);
     }
     expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'examples', 'flows']));
   });
 
   it('gives each dialog a name property, labelled ports and no reserved property', () => {
-    const reserved = /^(_.*|[a-z]|id|type|wires|users|valid|changed|dirty|moved|selected|inputLabels|outputLabels|validationErrors)$/;
+    const reserved =
+      /^(_.*|[a-z]|id|type|wires|users|valid|changed|dirty|moved|selected|inputLabels|outputLabels|validationErrors)$/;
     for (const type of types) {
       const source = sources(type);
       const defaults = /defaults: \{([\s\S]*?)\n {2}\},/.exec(source)![1]!;
       const names = [...defaults.matchAll(/^ {4}(\w+): \{/gm)].map(([, name]) => name!);
       expect(names, type).toContain('name');
-      expect(names.filter((name) => reserved.test(name)), type).toEqual([]);
-      expect(names.filter((name) => /token|password|secret/i.test(name)), type).toEqual([]);
+      expect(
+        names.filter((name) => reserved.test(name)),
+        type,
+      ).toEqual([]);
+      expect(
+        names.filter((name) => /token|password|secret/i.test(name)),
+        type,
+      ).toEqual([]);
       if (source.includes("category: 'config'")) continue;
       expect(source).toContain("category: 'sound memory'");
       expect(source).toMatch(/inputLabels/);
@@ -95,7 +137,9 @@ describe('the scorecard', () => {
 
   it('writes no text of a dialog anywhere but in the catalogues', () => {
     for (const type of types) {
-      const markup = text('nodes', type, 'editor.html').replace(/<[^>]+>/g, '').replace(/\s+|MB|Hz/g, '');
+      const markup = text('nodes', type, 'editor.html')
+        .replace(/<[^>]+>/g, '')
+        .replace(/\s+|MB|Hz/g, '');
       expect(markup, type).toBe('');
     }
   });

@@ -1,9 +1,9 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { build } from '../../scripts/build.mjs';
 import { encodeWav } from '../../src/audio/index.ts';
-import { type RealBridge, startRealBridge } from '../real-bridge.ts';
+import { hasShippedModel, type RealBridge, startRealBridge, testPython } from '../real-bridge.ts';
 import { type FlowNode, NodeRed, temporaryUserDir } from './node-red.ts';
 
 const rate = 16_000;
@@ -96,7 +96,10 @@ function flows(bridgeUrl: string, more: Record<string, object> = {}): FlowNode[]
 }
 
 function writeMinute(userDir: string): void {
-  const samples = Float32Array.from({ length: seconds * rate }, (_, i) => 0.3 * Math.sin(i / (20 + i / 40_000)));
+  const samples = Float32Array.from(
+    { length: seconds * rate },
+    (_, i) => 0.3 * Math.sin(i / (20 + i / 40_000)),
+  );
   writeFileSync(path.join(userDir, 'minute.wav'), encodeWav(samples, rate));
 }
 
@@ -178,5 +181,48 @@ describe('a flow that runs while things break', () => {
     await vi.waitFor(() => expect(openFiles(nodeRed)).toBeLessThanOrEqual(before + 3), { timeout: 10_000 });
     expect(nodeRed.log.filter((line) => line.includes('[error]'))).toEqual([]);
     expect(nodeRed.log.filter((line) => /timed out|closing/i.test(line))).toEqual([]);
+  });
+});
+
+/** The sample flow's way: Node-RED starts the server itself, with the model that ships. */
+const noModel = hasShippedModel ? undefined : 'needs the shipped model';
+if (noModel && process.env.CI === 'true') throw new Error(`The managed bridge's test ${noModel}.`);
+
+describe.skipIf(noModel)(`a bridge that Node-RED runs itself (${noModel ?? 'real'})`, () => {
+  let nodeRed: NodeRed;
+  beforeAll(async () => {
+    await Promise.all([build(), testPython()]);
+  });
+  afterEach(() => nodeRed.stop());
+
+  /** The processes that Node-RED started. */
+  const children = () =>
+    readFileSync(`/proc/${nodeRed.pid}/task/${nodeRed.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  const alive = (pid: number) => existsSync(`/proc/${pid}`);
+
+  it('is started again when it is killed, and ends with Node-RED', { timeout: 180_000 }, async () => {
+    const userDir = temporaryUserDir();
+    writeMinute(userDir);
+    const managed = flows('', { bridge: { mode: 'managed', python: '' } }).map((node) =>
+      node.id === 'memory' ? { ...node, dimensions: '768' } : node,
+    );
+    writeFileSync(path.join(userDir, 'flows.json'), JSON.stringify(managed));
+    nodeRed = await NodeRed.start({ userDir });
+    await nodeRed.status('extract', 'status.ready', { timeoutMs: 90_000 });
+    const [first] = children();
+    await nodeRed.inject('start');
+    await nodeRed.debug('stored', 3);
+    process.kill(first!, 'SIGKILL');
+    await nodeRed.debug('stored', seconds, 120_000);
+    expect(nodeRed.debugged('stored').map(Number)).toEqual(everySecond);
+    const [second] = children();
+    expect(second).not.toBe(first);
+    await nodeRed.kill();
+    // Its standard input is gone with Node-RED, and so it ends too.
+    await vi.waitFor(() => expect(alive(second!)).toBe(false), { timeout: 20_000, interval: 100 });
   });
 });
