@@ -47,8 +47,8 @@ async function* readFile(
     if (format === undefined) throw new AudioError('FORMAT', 'This is not an audio file that Earmark knows.');
     if (format === 'wav' || format === 'w64') {
       const decoder = new WavDecoder();
-      options.onEvent?.({ type: 'started', sourceId, via: 'wav' });
-      yield* readWav(file, skip, decoder, new ChunkBuilder(sourceId, options), signal);
+      const onFormat = () => options.onEvent?.({ type: 'started', sourceId, via: 'wav' });
+      yield* readWav(file, skip, decoder, new ChunkBuilder(sourceId, options), onFormat, signal);
       if (!decoder.unsupported) return;
     }
     yield* readByFfmpeg(path, format, new ChunkBuilder(sourceId, options), options, signal);
@@ -64,9 +64,11 @@ async function* readWav(
   start: number,
   decoder: WavDecoder,
   builder: ChunkBuilder,
+  onFormat: () => void,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PcmChunk, void, undefined> {
   let position = start;
+  let known = false;
   for (;;) {
     throwIfCancelled(signal);
     const { bytesRead, buffer } = await file.read(new Uint8Array(readBytes), 0, readBytes, position);
@@ -74,6 +76,8 @@ async function* readWav(
     position += bytesRead;
     const samples = decoder.push(buffer.subarray(0, bytesRead));
     if (decoder.unsupported) return;
+    if (!known && decoder.format !== undefined) onFormat();
+    known = decoder.format !== undefined;
     if (samples.length > 0) yield* builder.push(samples, decoder.format!.sampleRate);
     if (decoder.ended) break;
   }

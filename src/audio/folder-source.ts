@@ -41,7 +41,9 @@ async function* walk(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string, void, undefined> {
   throwIfCancelled(signal);
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause) => {
+    throw new AudioError('NOT_FOUND', `The folder ${folder} cannot be read (${cause.code}).`, { cause });
+  });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = join(folder, entry.name);

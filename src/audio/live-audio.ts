@@ -135,7 +135,11 @@ export async function* drained(
   };
   const filling = fill();
   try {
-    yield* queue;
+    for await (const chunk of queue) {
+      // What waits is of no use to one who has stopped.
+      throwIfCancelled(signal);
+      yield chunk;
+    }
   } finally {
     queue.end();
     stop.abort();

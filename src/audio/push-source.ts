@@ -64,7 +64,10 @@ export class PushSource implements AudioSource {
     const cancel = () => this.#queue.fail(new AudioError('CANCELLED', 'Stopped.'));
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      yield* this.#queue;
+      for await (const chunk of this.#queue) {
+        throwIfCancelled(signal);
+        yield chunk;
+      }
     } finally {
       signal?.removeEventListener('abort', cancel);
       this.#queue.end();

@@ -5,9 +5,11 @@ const attenuation = 100;
 /** The pass band ends and the stop band begins this far from the lower Nyquist frequency, relative to it. */
 const passEdge = 0.93;
 const stopEdge = 1.05;
-/** More phases than this are not tabled but interpolated, which keeps odd rates from filling memory. */
-const mostPhases = 640;
-const interpolatedPhases = 1024;
+/**
+ * Phases tabled for a filter that passes everything; a narrower one is smoother and needs fewer. Where a pair of
+ * rates has more, what lies between two of them is interpolated, which keeps odd rates from filling memory.
+ */
+const mostPhases = 1024;
 
 /**
  * Changes the sample rate of a stream: a polyphase FIR low-pass with a Kaiser window. Output sample `k` lies
@@ -46,15 +48,16 @@ export class Resampler {
     this.#outputRate = outputRate;
     this.#up = outputRate / divisor;
     this.#down = inputRate / divisor;
-    this.#exact = this.#up <= mostPhases;
-    this.#phases = this.#exact ? this.#up : interpolatedPhases;
     const nyquist = Math.min(1, outputRate / inputRate); // In units of the input's Nyquist frequency.
+    const tabled = Math.max(32, Math.ceil(mostPhases * nyquist));
+    this.#exact = this.#up <= tabled;
+    this.#phases = this.#exact ? this.#up : tabled;
     const cutoff = (nyquist * (passEdge + stopEdge)) / 2;
     const width = (nyquist * (stopEdge - passEdge)) / 2; // In units of the input rate.
     const half = Math.ceil((attenuation - 7.95) / (14.36 * width) / 2) + 1;
     // A multiple of four, for the unrolled loop.
     this.#taps = Math.ceil((2 * half) / 4) * 4;
-    this.#weights = designFilter(this.#taps, this.#phases, cutoff);
+    this.#weights = filter(this.#taps, this.#phases, cutoff);
     // The first output sample is the first input sample: half a filter of silence comes before it.
     this.#filled = this.#taps / 2 - 1;
     this.#buffer = new Float32Array(this.#taps + 8192);
@@ -129,9 +132,21 @@ export class Resampler {
   }
 }
 
+const filters = new Map<string, Float32Array>();
+
+/** A folder's files mostly have one rate, and designing their filter takes longer than reading a short one. */
+function filter(taps: number, phases: number, cutoff: number): Float32Array {
+  const key = `${taps} ${phases} ${cutoff}`;
+  const weights = filters.get(key) ?? designFilter(taps, phases, cutoff);
+  filters.delete(key);
+  filters.set(key, weights);
+  const [oldest] = filters.keys();
+  if (filters.size > 8) filters.delete(oldest!);
+  return weights;
+}
+
 /** The windowed sinc, sampled at `phases + 1` offsets; each phase is scaled to pass a constant unchanged. */
 function designFilter(taps: number, phases: number, cutoff: number): Float32Array {
-  const beta = 0.1102 * (attenuation - 8.7);
   const half = taps / 2;
   const weights = new Float32Array((phases + 1) * taps);
   const row = new Float64Array(taps);
@@ -139,15 +154,28 @@ function designFilter(taps: number, phases: number, cutoff: number): Float32Arra
     let sum = 0;
     for (let tap = 0; tap < taps; tap++) {
       const t = tap - (half - 1) - phase / phases;
-      const inside = 1 - (t / half) ** 2;
-      const kaiser = inside > 0 ? bessel(beta * Math.sqrt(inside)) : 0;
       const sinc = t === 0 ? cutoff : Math.sin(Math.PI * cutoff * t) / (Math.PI * t);
-      row[tap] = sinc * kaiser;
+      row[tap] = sinc * kaiser(Math.abs(t) / half);
       sum += row[tap]!;
     }
     for (let tap = 0; tap < taps; tap++) weights[phase * taps + tap] = row[tap]! / sum;
   }
   return weights;
+}
+
+const beta = 0.1102 * (attenuation - 8.7);
+const kaiserSteps = 4096;
+let kaiserTable: Float64Array | undefined;
+
+/** The Kaiser window at a distance from its middle, 0 to 1. Tabled: a filter asks for it tens of thousands of times. */
+function kaiser(distance: number): number {
+  if (distance >= 1) return 0;
+  kaiserTable ??= Float64Array.from({ length: kaiserSteps + 1 }, (_, i) =>
+    bessel(beta * Math.sqrt(1 - (i / kaiserSteps) ** 2)),
+  );
+  const position = distance * kaiserSteps;
+  const below = Math.trunc(position);
+  return kaiserTable[below]! + (position - below) * (kaiserTable[below + 1]! - kaiserTable[below]!);
 }
 
 /** Modified Bessel function of the first kind, order zero. */
