@@ -1,12 +1,14 @@
 import { random } from './random.ts';
 import { likeness, sketchLength } from './sketch.ts';
 
-const neighbours = 12;
+const mostNeighbours = 12;
 const epochs = 250;
 const repulsions = 5;
 /** The curve 1 / (1 + a d^2b): how near two like sounds are drawn (UMAP's, for a minimal distance of 0.1). */
 const a = 1.577;
 const b = 0.895;
+/** Kinds that have nothing in common would drift apart until nothing else can be seen. */
+const gravity = 0.02;
 
 interface Edges {
   from: Uint32Array;
@@ -35,6 +37,7 @@ export function neighbourLayout(sketches: Float32Array): Float32Array {
       pull(positions, from, edges.to[edge] as number, step);
       for (let n = 0; n < repulsions; n++) push(positions, from, Math.floor(next() * count), step);
     }
+    for (let i = 0; i < positions.length; i++) positions[i] = (positions[i] as number) * (1 - gravity * step);
   }
   return positions;
 }
@@ -90,7 +93,8 @@ function firstGuess(sketches: Float32Array, count: number): Float32Array {
 }
 
 function neighbourEdges(sketches: Float32Array, count: number): Edges {
-  const kept = Math.min(neighbours, count - 1);
+  // Among few sounds a kind has few members: more neighbours would tie it to others.
+  const kept = Math.min(count - 1, mostNeighbours, Math.max(3, Math.round(Math.log2(count))));
   const nearest = new Uint32Array(count * kept);
   const distance = new Float32Array(count * kept).fill(Number.POSITIVE_INFINITY);
   const insert = (row: number, other: number, value: number) => {

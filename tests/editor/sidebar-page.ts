@@ -87,6 +87,9 @@ export class SidebarServer {
       await page.locator('#node-dialog-login-username').fill(options.user);
       await page.locator('#node-dialog-login-password').fill(options.user);
       await page.locator('#node-dialog-login-submit').click();
+      await page.waitForFunction('window.RED?.settings?.user');
+      // Node-RED itself asks for its settings once before anybody has logged in.
+      errors.splice(0);
     }
     // The sidebar takes the whole column; its width is set as a drag of its edge would.
     await page.waitForFunction('window.RED?.workspaces?.active?.()');
