@@ -109,6 +109,7 @@ export class BridgeProcess {
 
   /**
    * Resolves with the address when the server is ready. Calling it again returns the same start.
+   * Aborting `signal` ends the waiting; `stop` ends the server.
    * @throws BridgeError `BRIDGE_PROCESS` with the end of the server's log; `CANCELLED`
    */
   async start({ signal }: Cancellable = {}): Promise<string> {
@@ -143,8 +144,9 @@ export class BridgeProcess {
     this.#setState({ value: 'stopping' });
     const child = this.#child;
     if (child) {
-      child.stdin?.end();
-      child.kill('SIGTERM');
+      // Windows has no SIGTERM, but the server ends with its input as well. Both together would tell it to hurry.
+      if (process.platform === 'win32') child.stdin?.end();
+      else child.kill('SIGTERM');
       const kill = setTimeout(() => child.kill('SIGKILL'), this.#options.stopTimeout);
       await this.#running;
       clearTimeout(kill);

@@ -2,7 +2,10 @@ import { BridgeError } from './bridge-error.ts';
 import type { PcmEncoding } from './frames.ts';
 
 export interface WindowStreamOptions {
-  /** The model's name. @default the server's first model */
+  /**
+   * The model's name. Have it loaded before (`loadModel`) where that takes longer than the bridge's `timeout`.
+   * @default the server's first model
+   */
   model?: string;
   /** Ends the stream with the error `CANCELLED`; what the server still has of it is dropped. */
   signal?: AbortSignal;

@@ -9,7 +9,7 @@ import { BridgeProcess, type BridgeProcessState } from '../../src/bridge/bridge-
 import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
 import { HealthMonitor } from '../../src/health/health-monitor.ts';
 import { serverScript, testPython, writeFixtureModels } from '../real-bridge.ts';
-import { collect, fileOf, patiently } from './window-source.ts';
+import { collect, fileOf, patiently, windowOf } from './window-source.ts';
 
 let python: string;
 let folder: string;
@@ -60,7 +60,15 @@ describe('the managed server', { timeout: 120_000 }, () => {
     expect(server.log.join('\n')).toContain('listening on');
     expect(lines).toEqual(server.log);
     expect(lines.join('\n')).not.toContain(server.token);
-    await server.stop();
+    // What is open is answered first: each of these keeps the model busy for a while.
+    async function* slowWindows() {
+      for (let seq = 0; seq < 6; seq++) yield windowOf(seq, { loudest: 3.9 });
+    }
+    const stream = service.processAudioStream(slowWindows(), { encoding: 'f32le' });
+    await stream.next();
+    const stopping = server.stop();
+    expect((await collect(stream)).map((outcome) => outcome.ok)).toEqual([true, true, true, true, true]);
+    await stopping;
     expect(isRunning(pid)).toBe(false);
     expect(states).toEqual(['stopped', 'starting', 'starting', 'ready', 'stopping', 'stopped']);
     await server.stop();
