@@ -7,9 +7,9 @@ import { drained, type LiveBufferOptions, type LiveOptions, reconnecting } from 
 
 export interface UrlSourceOptions extends LiveOptions, LiveBufferOptions, FfmpegOptions {
   /**
-   * Whether the sound goes on for ever. Then its end is a loss and it is connected to again, and a slow consumer
-   * loses audio (`bufferMs`, `overflow`). Otherwise it is read as fast as it is used, to its end. Default: true
-   * for RTSP, false for HTTP.
+   * Whether the sound goes on for ever. Then its end is a loss and it is connected to again (`retries`), and a slow
+   * consumer loses audio (`bufferMs`, `overflow`). Otherwise it is read as fast as it is used, to its end, and a
+   * lost connection is an error. Default: true for RTSP, false for HTTP.
    */
   live?: boolean;
   /** Milliseconds without any audio after which the connection counts as lost. Default 10,000. */
@@ -29,7 +29,7 @@ const schemes: Record<string, string[]> = {
  * `sourceId` and no error; while it runs they are in ffmpeg's command line, which other users of the machine
  * may be able to read.
  *
- * Its errors: `INVALID_ARGUMENT`, `FFMPEG_MISSING`, `STREAM`, which is retried (see `retries`).
+ * Its errors: `INVALID_ARGUMENT`, `FFMPEG_MISSING`, `STREAM`.
  */
 export function urlSource(url: string, options: UrlSourceOptions = {}): AudioSource {
   const address = parseAddress(url);
@@ -46,7 +46,8 @@ export function urlSource(url: string, options: UrlSourceOptions = {}): AudioSou
       sampleRate,
       via: 'ffmpeg',
     });
-    return reconnecting(session, sourceId, options, signal);
+    // What has an end would begin again at its start.
+    return reconnecting(session, sourceId, live ? options : { ...options, retries: 0 }, signal);
   };
   return {
     info: { sourceId, sampleRate },
