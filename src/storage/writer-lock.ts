@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import type { FeatureVectorDatabase } from './feature-vector-database.ts';
@@ -62,7 +62,9 @@ export class WriterLock {
     clearInterval(this.#timer);
     this.#database.root.transactionSync(() => {
       const found = this.#database.writerLock() as Holder | undefined;
-      if (found?.token === this.#holder.token) this.#database.setWriterLock(undefined);
+      if (found?.token !== this.#holder.token) return;
+      this.#database.setWriterLock(undefined);
+      rmSync(this.#heartbeatFile, { force: true });
     });
   }
 

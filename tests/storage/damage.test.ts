@@ -75,7 +75,7 @@ describe('a damaged', () => {
     }
   }, 300_000);
 
-  it.each(['columns.cache', 'memory.mdb-lock', 'writer.heartbeat'])(
+  it.each(['columns.cache', 'memory.mdb-lock'])(
     '%s changes no answer',
     async (file) => {
       for (const outcome of await outcomes(small, file, [...everyDamage, ...flips(3)])) {
