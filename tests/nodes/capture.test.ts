@@ -97,7 +97,7 @@ describe('capture', () => {
     writeFileSync(path.join(flow.userDir, 'tone.wav'), encodeWav(tone(2), rate));
     const releases: (() => void)[] = [];
     // Stands for a node behind that works on everything and is never done by itself.
-    flow.node('out').on('input', (message: never) => releases.push(holdCredit(audioOf(message).session!)));
+    flow.listen('out', (message) => releases.push(holdCredit(audioOf(message).session!)));
     flow.send('capture', { filename: 'tone.wav' });
     await flow.arrived('out', 2);
     await new Promise((resolve) => setTimeout(resolve, 200));

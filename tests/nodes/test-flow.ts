@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -144,6 +145,11 @@ export class TestFlow {
     helper.getNode(id).receive(message as never);
   }
 
+  /** Calls `listener` with each message that arrives at a helper node. */
+  listen(id: string, listener: (message: Received) => void): void {
+    (helper.getNode(id) as EventEmitter).on('input', listener);
+  }
+
   /** What has arrived at a helper node. */
   received(id: string): Received[] {
     return this.#outputs.get(id)!;
@@ -184,7 +190,7 @@ export class TestFlow {
       if (type !== 'helper') continue;
       const list = this.#outputs.get(id) ?? [];
       this.#outputs.set(id, list);
-      helper.getNode(id).on('input', (message: never) => list.push(message));
+      this.listen(id, (message) => list.push(message));
     }
   }
 }
