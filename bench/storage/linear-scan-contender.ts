@@ -46,12 +46,10 @@ export class LinearScanContender implements Contender {
     for (let row = 0; row < this.#count; row++) if (this.#data.type[row] === wanted) rows.push(row);
     rows.sort((a, b) => this.#data.created[b]! - this.#data.created[a]!);
     const { dimensions } = this.#data.vectors;
-    return rows
-      .slice(0, 100)
-      .map((row) => ({
-        id: id(row),
-        features: this.#vectors.slice(row * dimensions, (row + 1) * dimensions),
-      }));
+    return rows.slice(0, 100).map((row) => ({
+      id: id(row),
+      features: this.#vectors.slice(row * dimensions, (row + 1) * dimensions),
+    }));
   }
 
   async close(): Promise<void> {

@@ -12,8 +12,8 @@ export interface StorageHealthEvent {
     | 'disk-full'
     /** Patterns or clips were forgotten by retention. */
     | 'retention'
-    /** A worker ended unexpectedly and was started again. */
-    | 'worker-restarted';
+    /** One of the memory's threads ended unexpectedly: close the memory and open it again. */
+    | 'thread-ended';
   message: string;
   /** The pattern's id, where one is concerned and known. */
   id?: string;

@@ -83,11 +83,12 @@ export class OpenMemory {
       dimensions,
       onDamage: (slot, id) => this.#reportDamage(slot, id),
     });
+    const onEnd = ({ message }: StorageError) => this.report({ kind: 'thread-ended', message });
     this.index = new SimilarityIndex({
       onDamage: (slot) => this.#reportDamage(slot, this.repository.columns.id(slot)),
-      onEnd: () => undefined,
+      onEnd,
     });
-    this.#writer = options.readOnly ? undefined : new PatternWriter({ dimensions, onEnd: () => undefined });
+    this.#writer = options.readOnly ? undefined : new PatternWriter({ dimensions, onEnd });
     this.feed = new ChangeFeed(this.repository, (watched) => this.#watchOthers(watched));
   }
 

@@ -12,6 +12,8 @@ type Answer =
   | { number: number; error: { code: StorageErrorCode; message: string } }
   | { notice: unknown };
 
+const mostWaiting = 4_096;
+
 /** Requests to a worker thread and its replies. Keeps the process alive only while one is waited for in the foreground. */
 export class WorkerChannel<Request extends { kind: string }> {
   readonly #worker: Worker;
@@ -62,6 +64,10 @@ export class WorkerChannel<Request extends { kind: string }> {
     options: { milliseconds: number; transfer?: ArrayBuffer[]; background?: boolean },
   ): Promise<Reply> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#pending.size >= mostWaiting) {
+      const message = `${mostWaiting} calls wait for the ${this.#name} already: wait for some before sending more.`;
+      return Promise.reject(new StorageError('BUSY', message));
+    }
     const number = this.#next++;
     return new Promise<Reply>((resolve, reject) => {
       const deadline = setTimeout(() => {
