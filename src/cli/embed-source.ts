@@ -28,7 +28,7 @@ export async function* embedFile(
   const { sampleRate } = embedding.session.model;
   const source = fileSource(file, { sampleRate, sourceId: path.resolve(file) });
   for await (const outcome of embedSource(source, tally, embedding)) {
-    // The last window is filled up with silence; the sound ends where the file does.
+    // A piece shorter than the encoder's least was lengthened by silence; the sound ends where the file does.
     if (outcome.ok) outcome.value.endTime = Math.min(outcome.value.endTime, tally.seconds);
     yield outcome;
   }

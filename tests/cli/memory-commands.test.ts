@@ -187,7 +187,7 @@ describe('a memory of files', () => {
 });
 
 describe('an ingest that is cut off', () => {
-  const files = 12;
+  const files = 16;
   beforeAll(() => {
     for (let index = 0; index < files; index += 1) writeSound(at('many', `${index}.wav`), bell(index, 60));
   });
@@ -214,6 +214,8 @@ describe('an ingest that is cut off', () => {
   it('by Ctrl+C says what it did, and goes on when it is run again', async () => {
     const memory = at('interrupted');
     const { child, ended } = await begun(memory);
+    const beside = await earmark(['query', '--count', '--memory', memory], { environment });
+    expect({ stderr: beside.stderr, writer: child.exitCode }).toEqual({ stderr: '', writer: null });
     child.kill('SIGINT');
     const { status, stdout } = await ended;
     expect(status).toBe(130);
