@@ -130,6 +130,8 @@ def main() -> int:
     logging.basicConfig(format="earmark bridge: %(message)s", level=logging.INFO, stream=sys.stderr)
     # Its own lines would repeat ours, and its access lines hold query strings.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    # A client's fault, answered with 1007; uvicorn would let it write a traceback into the log each time.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Invalid UTF-8"))
     try:
         settings = read_settings()
         sockets = _listen(settings)

@@ -13,9 +13,9 @@ from starlette.websockets import WebSocket
 
 from . import VERSION, health, http_errors, inference_protocol, process
 from .bridge import Bridge
+from .connection import SUBPROTOCOL, Connection
 from .errors import BridgeError
 from .security import Gatekeeper
-from .stream import SUBPROTOCOL, Connection
 
 _UPGRADE = BridgeError(
     "VERSION", f"/v1/stream is a WebSocket with the subprotocol {SUBPROTOCOL}; see docs/protocol.md", http_status=426

@@ -18,7 +18,7 @@ from .runtime import Runtime
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .stream import Connection
+    from .connection import Connection
 
 _LOG = logging.getLogger("earmark")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from .checkpoint import CheckpointSource, FolderEntry, HubEntry
 from .encoder import Encoder
@@ -40,9 +40,24 @@ class BundleEntry(_Strict):
     useQuantization: bool = False
 
 
+def _kind(entry: Any) -> str | None:
+    """Which field says where the model is, so that a mistake in an entry is told in its own words."""
+    return next((kind for kind in ("bundle", "folder", "hub") if isinstance(entry, dict) and kind in entry), None)
+
+
+Entry: TypeAlias = Annotated[
+    Annotated[BundleEntry, Tag("bundle")] | Annotated[FolderEntry, Tag("folder")] | Annotated[HubEntry, Tag("hub")],
+    Discriminator(
+        _kind,
+        custom_error_type="model_entry",
+        custom_error_message="a model has one of `bundle`, `folder` and `hub`",
+    ),
+]
+
+
 class ModelsFile(_Strict):
     default: Name
-    models: dict[Name, BundleEntry | FolderEntry | HubEntry]
+    models: dict[Name, Entry]
     # Whether models with `hub` may be downloaded; each names the commit that it is pinned to.
     allowHub: bool = False
     # Loaded models beyond this many megabytes make room for each other, the longest unused first.
@@ -81,7 +96,7 @@ class BundleSource:
 
 
 @dataclass
-class _Entry:
+class _Slot:
     source: ModelSource
     state: State = "available"
     model: Model | None = None
@@ -125,70 +140,72 @@ class ModelRegistry:
         self._runtime = runtime
         self._budget_bytes = budget_bytes
         self._one_at_a_time = asyncio.Lock()
-        self._entries = {name: _Entry(source) for name, source in sources.items()}
-        for name, entry in self._entries.items():
+        self._slots = {name: _Slot(source) for name, source in sources.items()}
+        for name, slot in self._slots.items():
             try:
-                entry.model = entry.source.describe()
+                slot.model = slot.source.describe()
             except BundleError as error:
-                entry.state, entry.error = "failed", str(error)
+                slot.state, slot.error = "failed", str(error)
                 _LOG.warning("model %s cannot be used: %s", name, error)
 
     @property
     def ready(self) -> bool:
-        return self._entries[self.default].encoder is not None
+        return self._slots[self.default].encoder is not None
 
     @property
     def failed(self) -> bool:
-        return any(entry.state == "failed" for entry in self._entries.values())
+        return any(slot.state == "failed" for slot in self._slots.values())
 
     def models(self) -> list[Model]:
         """The models of which anything is known, the default one first."""
-        ordered = sorted(self._entries, key=lambda name: name != self.default)
-        return [model for name in ordered if (model := self._entries[name].model)]
+        ordered = sorted(self._slots, key=lambda name: name != self.default)
+        return [model for name in ordered if (model := self._slots[name].model)]
 
     def statuses(self) -> list[dict[str, Any]]:
-        return [self.status(name) for name in self._entries]
+        return [self.status(name) for name in self._slots]
 
     def status(self, name: str) -> dict[str, Any]:
-        entry = self._entry(name)
-        described = entry.model.as_dict() if entry.model else {"name": name}
-        return {**described, "state": entry.state, **({"error": entry.error} if entry.error else {})}
+        slot = self._slot(name)
+        described = slot.model.as_dict() if slot.model else {"name": name}
+        return {**described, "state": slot.state, **({"error": slot.error} if slot.error else {})}
 
     def model(self, name: str) -> Model | None:
-        return self._entry(name).model
+        return self._slot(name).model
 
     def is_loaded(self, name: str) -> bool:
-        return self._entry(name).encoder is not None
+        return self._slot(name).encoder is not None
 
     async def load(self, name: str) -> Encoder:
         """The loaded and warmed-up model; raises MODEL_NOT_FOUND or MODEL_FAILED."""
-        entry = self._entry(name)
-        entry.used_at = time.monotonic()
-        if entry.encoder is not None:
-            return entry.encoder
-        if entry.failed_at is not None and time.monotonic() - entry.failed_at < _RETRY_SECONDS:
-            raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {entry.error}")
-        if entry.loading is None:
-            entry.loading = asyncio.create_task(self._load(name, entry))
+        slot = self._slot(name)
+        slot.used_at = time.monotonic()
+        if slot.encoder is not None:
+            return slot.encoder
+        if slot.failed_at is not None and time.monotonic() - slot.failed_at < _RETRY_SECONDS:
+            raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {slot.error}")
+        if slot.loading is None:
+            slot.loading = asyncio.create_task(self._load(name, slot))
+            # The log has said why; nobody may be left who waits to be told.
+            slot.loading.add_done_callback(lambda loading: loading.cancelled() or loading.exception())
         # Whoever waits may be cancelled; the loading goes on for the others.
-        return await asyncio.shield(entry.loading)
+        return await asyncio.shield(slot.loading)
 
-    async def _load(self, name: str, entry: _Entry) -> Encoder:
-        entry.state, entry.error, entry.failed_at = "loading", None, None
+    async def _load(self, name: str, slot: _Slot) -> Encoder:
+        slot.state, slot.error, slot.failed_at = "loading", None, None
         began = time.monotonic()
         try:
             async with self._one_at_a_time:
                 _LOG.info("loading model %s …", name)
-                encoder, warm = await asyncio.to_thread(self._read, entry.source)
+                encoder, warm = await asyncio.to_thread(self._read, slot.source)
         except Exception as error:
             known = isinstance(error, (BundleError, BridgeError))
-            entry.state, entry.error = "failed", str(error) if known else "loading failed; the server's log has why"
-            entry.failed_at = time.monotonic()
+            slot.state, slot.error = "failed", str(error) if known else "loading failed; the server's log has why"
+            slot.failed_at = time.monotonic()
             _LOG.error("model %s cannot be loaded: %s", name, error, exc_info=not known)
-            raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {entry.error}") from None
+            raise BridgeError("MODEL_FAILED", f"{name} cannot be loaded: {slot.error}") from None
         finally:
-            entry.loading = None
-        entry.encoder, entry.model, entry.state = encoder, encoder.model, "loaded"
+            slot.loading = None
+        slot.encoder, slot.model, slot.state = encoder, encoder.model, "loaded"
         _LOG.info(
             "model %s is ready after %.1f s: %.1f MB, %s ms per window of %g s",
             name,
@@ -197,56 +214,56 @@ class ModelRegistry:
             warm["milliseconds"],
             encoder.model.window_seconds,
         )
-        self._make_room(entry)
+        self._make_room(slot)
         return encoder
 
     async def lease(self, name: str) -> Encoder:
         """Like `load`, and the model is not unloaded to make room until `release`."""
-        entry = self._entry(name)
-        entry.leases += 1
+        slot = self._slot(name)
+        slot.leases += 1
         try:
             return await self.load(name)
         except BaseException:
-            entry.leases -= 1
+            slot.leases -= 1
             raise
 
     def release(self, name: str) -> None:
-        self._entries[name].leases -= 1
+        self._slots[name].leases -= 1
 
     async def unload(self, name: str) -> None:
         """Forgets the model; a stream that is using it keeps it until it ends."""
-        entry = self._entry(name)
-        if entry.loading is not None:
-            await asyncio.wait({entry.loading})
-        self._forget(name, entry)
+        slot = self._slot(name)
+        if slot.loading is not None:
+            await asyncio.wait({slot.loading})
+        self._forget(name, slot)
 
     def stop(self) -> None:
-        for entry in self._entries.values():
-            entry.source.stop()
+        for slot in self._slots.values():
+            slot.source.stop()
 
     def _read(self, source: ModelSource) -> tuple[Encoder, dict[str, Any]]:
         encoder = Encoder(*source.read(), self._runtime)
         return encoder, encoder.warm_up()
 
-    def _forget(self, name: str, entry: _Entry) -> None:
-        if entry.encoder is not None:
-            entry.encoder, entry.state = None, "available"
+    def _forget(self, name: str, slot: _Slot) -> None:
+        if slot.encoder is not None:
+            slot.encoder, slot.state = None, "available"
             _LOG.info("model %s is unloaded", name)
 
-    def _make_room(self, newest: _Entry) -> None:
-        idle = [(name, entry) for name, entry in self._entries.items() if entry.encoder and entry is not newest]
+    def _make_room(self, newest: _Slot) -> None:
+        idle = [(name, slot) for name, slot in self._slots.items() if slot.encoder and slot is not newest]
         idle = sorted((pair for pair in idle if pair[1].leases == 0), key=lambda pair: pair[1].used_at)
-        for name, entry in idle:
+        for name, slot in idle:
             if self._loaded_bytes() <= self._budget_bytes:
                 return
-            self._forget(name, entry)
+            self._forget(name, slot)
 
     def _loaded_bytes(self) -> int:
-        return sum(entry.encoder.size_bytes for entry in self._entries.values() if entry.encoder)
+        return sum(slot.encoder.size_bytes for slot in self._slots.values() if slot.encoder)
 
-    def _entry(self, name: str) -> _Entry:
-        entry = self._entries.get(name)
-        if entry is None:
-            known = ", ".join(self._entries)
+    def _slot(self, name: str) -> _Slot:
+        slot = self._slots.get(name)
+        if slot is None:
+            known = ", ".join(self._slots)
             raise BridgeError("MODEL_NOT_FOUND", f"there is no model {name[:100]!r} here; there are: {known}")
-        return entry
+        return slot

@@ -80,7 +80,7 @@ def write_models(folder: Path, entry: dict[str, Any], **more: Any) -> Path:
 
 def serve(models: Path) -> ServerProcess:
     server = ServerProcess(models)
-    server.wait_for_line("is ready after", seconds=300)
+    server.wait_for_line("is ready after", seconds=900)
     return server
 
 
@@ -174,7 +174,7 @@ def test_exported_once_and_described_before_loading(tmp_path: Path) -> None:
 
 def refusal(models: Path) -> str:
     with ServerProcess(models) as server:
-        return server.wait_for_line("cannot be (loaded|used): (.*)", 120).group(2)
+        return server.wait_for_line("cannot be (loaded|used): (.*)", 300).group(2)
 
 
 class TestWhatIsRefused:

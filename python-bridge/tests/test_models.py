@@ -177,6 +177,8 @@ class TestRegistry:
         [
             "{",
             '{"default": "a", "models": {"a": {"bundle": "x", "path": "/etc"}}}',
+            '{"default": "a", "models": {"a": {"url": "x"}}}',
+            '{"default": "a", "models": {"a": "x"}}',
             '{"default": "a", "models": {"../a": {"bundle": "x"}}}',
             '{"default": "a", "models": {"a": {"hub": "x/y", "revision": "main"}}}',
             '{"default": "a", "models": {"a": {"hub": "../y", "revision": "' + "0" * 40 + '"}}}',
