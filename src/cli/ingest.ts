@@ -71,17 +71,19 @@ export const ingest = defineCommand({
     const summary = new IngestSummary(files, failures);
     // A fault that would meet every other file too ends the work on the others before anything is closed.
     const stop = new AbortController();
+    const until = AbortSignal.any([signal, stop.signal]);
     using progress = new ProgressBar(terminal);
     const queue = files.values();
     const work = async () => {
       for (const file of queue) {
+        until.throwIfAborted();
         const tally = summary.begin(file);
         try {
           const patterns = await ingestFile(file, {
             session,
             memory,
             cut: options.cut,
-            signal: AbortSignal.any([signal, stop.signal]),
+            signal: until,
             tally,
             tags: options.tag,
             ...labelOf(file, options.label, options['label-from']),
@@ -108,7 +110,7 @@ export const ingest = defineCommand({
     const fault = ends.find((end) => end.status === 'rejected');
     if (fault !== undefined) throw stop.signal.reason;
     if (failures.length === 0) return exitStatus.ok;
-    return failures.length < files.length ? exitStatus.partly : exitStatus.no;
+    return summary.finished > 0 ? exitStatus.partly : exitStatus.no;
   },
 });
 
@@ -179,8 +181,14 @@ class IngestSummary {
     this.finishedSeconds += tally.seconds;
   }
 
+  /** Files that need nothing more. */
+  get finished(): number {
+    const { stored, known, silent } = this.counts;
+    return stored + known + silent;
+  }
+
   progress() {
-    const { files, stored, known, silent } = this.counts;
+    const { files } = this.counts;
     // Until the first file is finished, the rate of 16-bit mono at 16 kHz tells how far the others may be.
     const bytesPerSecond = this.finishedBytes > 0 ? this.finishedBytes / this.finishedSeconds : 32_000;
     let partial = 0;
@@ -189,7 +197,7 @@ class IngestSummary {
     return {
       done: this.bytesDone + partial,
       total: this.bytes,
-      text: `${stored + known + silent} of ${count(files, 'file')} · ${this.speed().toFixed(0)} × real time`,
+      text: `${this.finished} of ${count(files, 'file')} · ${this.speed().toFixed(0)} × real time`,
     };
   }
 

@@ -66,8 +66,21 @@ describe('a memory of files', () => {
     ]);
     expect(first.stderr).toContain('broken.wav');
 
-    const again = await earmark(['ingest', at('sounds'), '--label-from', 'folder'], { environment });
+    const elsewhere = [at('nowhere-1'), at('nowhere-2')];
+    const again = await earmark(
+      [
+        'ingest',
+        at('sounds', 'bell'),
+        at('sounds', 'chime'),
+        at('sounds', 'nothing'),
+        ...elsewhere,
+        '--label-from',
+        'folder',
+      ],
+      { environment },
+    );
     expect(again.status).toBe(3);
+    expect(again.stderr).toContain('2 files failed:');
     expect(again.stdout).toContain('0 patterns stored from 0 files');
     expect(again.stdout).toContain('4 files skipped: the memory has them.');
     expect(again.stdout).toContain('1 file with nothing to hear.');
