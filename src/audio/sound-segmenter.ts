@@ -194,7 +194,7 @@ export class SoundSegmenter {
     const arrived = this.#audioStart + this.#filled;
     const held = Math.min(sound.held, arrived);
     const end = cut
-      ? sound.start + this.#samples(this.#options.maxLengthMs)
+      ? Math.min(arrived, sound.start + this.#samples(this.#options.maxLengthMs))
       : Math.max(
           sound.start + 1,
           this.#edge(Math.max(sound.start, held - 4 * frame), held, sound.quiet, 'last'),

@@ -62,6 +62,7 @@ export class Recogniser {
     if (this.#unlearnt) {
       const learning = this.#learn();
       if (first) await learning;
+      else learning.catch(() => undefined); // It is tried again with the next sound.
     }
     return decide(examples, this.#learnt, features, this.#options);
   }
@@ -69,7 +70,7 @@ export class Recogniser {
   /** Resolves when everything that is in the memory by now is known and learnt from. */
   async learn(): Promise<void> {
     await this.#read();
-    while (this.#unlearnt) await this.#learn();
+    while (this.#unlearnt && !this.#closed.signal.aborted) await this.#learn();
   }
 
   close(): void {
@@ -86,7 +87,12 @@ export class Recogniser {
     });
     this.#unread = this.#memory.watch === undefined;
     this.#unlearnt = true;
-    this.#examples = await this.#reading;
+    try {
+      this.#examples = await this.#reading;
+    } catch (error) {
+      this.#unread = true;
+      throw error;
+    }
     return this.#examples;
   }
 
@@ -97,6 +103,7 @@ export class Recogniser {
     };
     this.#learning ??= learn(this.#examples!)
       .catch((error) => {
+        this.#unlearnt = true;
         if (!this.#closed.signal.aborted) throw error;
       })
       .finally(() => {

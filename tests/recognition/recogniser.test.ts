@@ -170,6 +170,22 @@ describe('Recogniser', () => {
     expect(thresholds.get('dog')).toBe(0.6);
   });
 
+  it('asks a memory again that has failed', async () => {
+    const memory = new DoubleMemory();
+    const bell = kind(95, 0.9);
+    await teach(memory, bell(), { label: 'bell' });
+    const recogniser = new Recogniser(memory);
+    expect((await recogniser.recognise(bell())).label).toBe('bell');
+    await teach(memory, kind(96, 0.9)(), { label: 'dog' });
+    memory.work = async () => {
+      throw new Error('disk gone');
+    };
+    await expect(recogniser.recognise(bell())).rejects.toThrow('disk gone');
+    memory.work = async () => undefined;
+    expect((await recogniser.recognise(bell())).votes).toHaveLength(2);
+    recogniser.close();
+  });
+
   it('leaves vectors of another length out', async () => {
     const memory = new DoubleMemory();
     await teach(memory, kind(90, 0.9)(), { label: 'bell' });
