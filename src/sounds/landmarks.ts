@@ -3,11 +3,12 @@ import { sketchLength } from './sketch.ts';
 /** So many of the nearest landmarks say where a sound lies. */
 const anchors = 4;
 const groups = 40;
+/** Of the groups, so many are searched; a landmark beyond them would move a sound by less than one can see. */
+const searched = 4;
 
 /**
- * Sketches that are laid out already, among which further ones are placed. They are kept in groups around
- * pivots: a group whose nearest possible member is too far need not be looked at, which makes the search for the
- * nearest landmarks about five times as fast without making it less exact.
+ * Sketches that are laid out already, among which further ones are placed. They are kept in groups around pivots,
+ * and only the groups around a sound are searched: a tenth of the landmarks.
  */
 export class Landmarks {
   readonly #sketches: Float32Array;
@@ -16,8 +17,8 @@ export class Landmarks {
   /** Landmarks by group; those of group `g` begin at `#starts[g]`. The first of each is its pivot. */
   readonly #members: Uint32Array;
   readonly #starts: Uint32Array;
-  /** How far from its pivot a group's furthest member lies. */
-  readonly #radii: Float64Array;
+  /** The nearest of what was searched last, best first; kept to save their making for each sound. */
+  readonly #near = { groups: new Nearest(searched), landmarks: new Nearest(anchors) };
 
   constructor(sketches: Float32Array, positions: Float32Array) {
     this.#sketches = sketches;
@@ -28,10 +29,11 @@ export class Landmarks {
     const pivots: number[] = [];
     // Each pivot is the landmark that lies furthest from those before it.
     for (let next = 0; pivots.length < Math.min(groups, count); ) {
-      pivots.push(next);
+      const pivot = next;
+      pivots.push(pivot);
       let furthest = -1;
       for (let landmark = 0; landmark < count; landmark++) {
-        const away = Math.sqrt(this.#squared(sketches, landmark * sketchLength, next));
+        const away = Math.sqrt(this.#squared(sketches, landmark * sketchLength, pivot));
         if (away < (distance[landmark] as number)) {
           distance[landmark] = away;
           group[landmark] = pivots.length - 1;
@@ -44,11 +46,9 @@ export class Landmarks {
       if (furthest === 0) break;
     }
     const members = pivots.map((pivot) => [pivot]);
-    this.#radii = new Float64Array(pivots.length);
     for (let landmark = 0; landmark < count; landmark++) {
       const own = group[landmark] as number;
       if (landmark !== pivots[own]) members[own]?.push(landmark);
-      this.#radii[own] = Math.max(this.#radii[own] as number, distance[landmark] as number);
     }
     this.#members = Uint32Array.from(members.flat());
     let start = 0;
@@ -63,36 +63,28 @@ export class Landmarks {
    * its own place. `sketch` is `sketchLength` numbers from `at`. `[0, 0]` without landmarks.
    */
   place(sketch: Float32Array, at: number): [x: number, y: number] {
-    const { length } = this.#radii;
-    const toPivot = Float64Array.from({ length }, (_, group) =>
-      Math.sqrt(this.#squared(sketch, at, this.#members[this.#starts[group] as number] as number)),
-    );
-    const order = Array.from({ length }, (_, group) => group).sort(
-      (one, other) => (toPivot[one] as number) - (toPivot[other] as number),
-    );
-    const nearest = new Float64Array(anchors).fill(Number.POSITIVE_INFINITY);
-    const which = new Int32Array(anchors).fill(-1);
-    for (const group of order) {
-      const least = (toPivot[group] as number) - (this.#radii[group] as number);
-      if (least > 0 && least * least > (nearest[anchors - 1] as number)) continue;
+    const near = this.#near;
+    near.groups.clear();
+    for (let group = 0; group + 1 < this.#starts.length; group++) {
+      near.groups.offer(
+        group,
+        this.#squared(sketch, at, this.#members[this.#starts[group] as number] as number),
+      );
+    }
+    near.landmarks.clear();
+    for (const group of near.groups.which) {
+      if (group < 0) break;
       for (let m = this.#starts[group] as number; m < (this.#starts[group + 1] as number); m++) {
         const landmark = this.#members[m] as number;
-        const squared = this.#squared(sketch, at, landmark);
-        if (squared >= (nearest[anchors - 1] as number)) continue;
-        let slot = anchors - 1;
-        for (; slot > 0 && squared < (nearest[slot - 1] as number); slot--) {
-          nearest[slot] = nearest[slot - 1] as number;
-          which[slot] = which[slot - 1] as number;
-        }
-        nearest[slot] = squared;
-        which[slot] = landmark;
+        near.landmarks.offer(landmark, this.#squared(sketch, at, landmark));
       }
     }
+    const { which, distances } = near.landmarks;
     let x = 0;
     let y = 0;
     let total = 0;
     for (let slot = 0; slot < anchors && (which[slot] as number) >= 0; slot++) {
-      const weight = 1 / ((nearest[slot] as number) + 1e-9);
+      const weight = 1 / ((distances[slot] as number) + 1e-9);
       x += weight * (this.#positions[2 * (which[slot] as number)] as number);
       y += weight * (this.#positions[2 * (which[slot] as number) + 1] as number);
       total += weight;
@@ -108,5 +100,34 @@ export class Landmarks {
       sum += difference * difference;
     }
     return sum;
+  }
+}
+
+/** The few nearest of many. */
+class Nearest {
+  /** -1 where there were fewer. */
+  readonly which: Int32Array;
+  readonly distances: Float64Array;
+
+  constructor(length: number) {
+    this.which = new Int32Array(length);
+    this.distances = new Float64Array(length);
+  }
+
+  clear(): void {
+    this.which.fill(-1);
+    this.distances.fill(Number.POSITIVE_INFINITY);
+  }
+
+  offer(candidate: number, distance: number): void {
+    const { which, distances } = this;
+    let slot = which.length - 1;
+    if (distance >= (distances[slot] as number)) return;
+    for (; slot > 0 && distance < (distances[slot - 1] as number); slot--) {
+      distances[slot] = distances[slot - 1] as number;
+      which[slot] = which[slot - 1] as number;
+    }
+    distances[slot] = distance;
+    which[slot] = candidate;
   }
 }

@@ -21,7 +21,8 @@ export interface SoundSummary {
 
 /** What takes a look at the clip or at the whole memory, and is therefore asked for by itself. */
 export interface SoundDetails {
-  id: string;
+  /** As it is now. */
+  sound: SoundSummary;
   /** Whether there is a clip to play. */
   playable: boolean;
   /** dB below full scale, `<= 0`. */

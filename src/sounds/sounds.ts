@@ -80,7 +80,8 @@ export class Sounds {
       const stored = await this.#memory.getPatternById(id);
       if (!stored) continue;
       const clip = await this.#memory.getClip(id);
-      const detail: SoundDetails = { id, playable: clip !== undefined, ...this.#picture(stored, clip) };
+      const playable = clip !== undefined;
+      const detail: SoundDetails = { sound: summarise(stored), playable, ...this.#picture(stored, clip) };
       const match = await this.#bestMatch(stored, nearest[i] ?? []);
       if (match) detail.match = match;
       details.push(detail);

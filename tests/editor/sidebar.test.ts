@@ -269,6 +269,20 @@ describe.skipIf(missing)('the Sounds sidebar', () => {
     await label('odd').getByText('tap').waitFor();
   });
 
+  test('older sounds are named where they are, while new ones wait above', async () => {
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await row('door-20').scrollIntoViewIfNeeded();
+    await label('door-20').getByRole('button').click();
+    await page.keyboard.type('garden gate');
+    await page.keyboard.press('Enter');
+    await label('door-20').getByText('garden gate').waitFor();
+    await server.store([['late', 1, { clip: true, createdAt: Date.now() }]]);
+    await page.getByRole('button', { name: 'New: 1 sound' }).click();
+    await row('late').waitFor();
+    expect(await page.locator('.earmark-grid .earmark-sound').first().getAttribute('data-id')).toBe('late');
+  });
+
   test('in the dark theme nothing is hard to read', async () => {
     await page.evaluate(() => document.documentElement.classList.add('nr-theme-dark'));
     for (const name of ['Sounds', 'Map', 'Suggestions', 'Labels']) {

@@ -99,7 +99,7 @@ describe('details', () => {
     const [a, b] = await sounds.details(['a', 'b']);
     expect(a).toMatchObject({ playable: true, loudness: expect.closeTo(-18, 0) });
     expect(Buffer.from(a?.picture ?? '', 'base64').length).toBe(64 * 24);
-    expect(b).toMatchObject({ id: 'b', playable: false });
+    expect(b).toMatchObject({ sound: { id: 'b' }, playable: false });
     expect(b?.picture).toBeUndefined();
   });
 
@@ -119,7 +119,7 @@ describe('details', () => {
 
   test('sounds that are gone are left out', async () => {
     await memory.storePatterns([made.pattern('a', 0)]);
-    expect((await sounds.details(['gone', 'a'])).map(({ id }) => id)).toEqual(['a']);
+    expect((await sounds.details(['gone', 'a'])).map(({ sound }) => sound.id)).toEqual(['a']);
   });
 });
 

@@ -183,7 +183,8 @@ export class MapPlot {
   draw({ hovered, selected, label, lasso }: Shown): void {
     const context = this.canvas.getContext('2d');
     const { width, height, clientWidth } = this.canvas;
-    if (!context || width === 0 || height === 0) return;
+    // Out of sight it has no size on the page.
+    if (!context || clientWidth === 0 || width === 0 || height === 0) return;
     const ratio = width / clientWidth;
     const style = getComputedStyle(this.canvas);
     const mark = style.getPropertyValue('--red-ui-node-selected-color') || style.color;

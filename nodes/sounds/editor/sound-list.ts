@@ -71,8 +71,10 @@ export class SoundList implements SidebarView {
 
   async refresh(): Promise<void> {
     // A list that somebody reads must not move under the pointer.
-    if (this.#scroll.scrollTop > 40 && this.#order.length > 0) await this.#countArrived();
-    else await this.#load(false);
+    if (this.#scroll.scrollTop > 40 && this.#order.length > 0) {
+      await this.#countArrived();
+      await this.#loadDetails(this.#inSight(), this.#question).catch((error) => this.#context.fail(error));
+    } else await this.#load(false);
   }
 
   playing(id: string, playing: boolean): void {
@@ -185,21 +187,35 @@ export class SoundList implements SidebarView {
       this.#cursor = page.cursor;
       this.#more.hidden = page.cursor === undefined || this.#order.length >= mostRows;
       this.#showEmpty();
-      await this.#loadDetails(question);
+      // In small steps, so that the first pictures are there at once; then all again for new best matches.
+      const missing = this.#order.filter((id) => !this.#rows.get(id)?.hasDetails);
+      const others = this.#order.slice(0, 30).filter((id) => !missing.includes(id));
+      for (const ids of [...chunks(missing, 8), others]) await this.#loadDetails(ids, question);
     } catch (error) {
       if (question === this.#question) this.#context.fail(error);
     }
   }
 
-  async #loadDetails(question: number): Promise<void> {
-    // In small steps, so that the first pictures are there at once; then all again for new best matches.
-    const missing = this.#order.filter((id) => !this.#rows.get(id)?.hasDetails);
-    const known = this.#order.slice(0, 30).filter((id) => !missing.includes(id));
-    for (const ids of [...chunks(missing, 8), ...chunks(known, 30)]) {
-      const details = await this.#context.api?.details(ids);
-      if (question !== this.#question) return;
-      for (const detail of details ?? []) this.#rows.get(detail.id)?.setDetails(detail);
-    }
+  /** Shows these sounds as they are now; those that are gone leave the list. */
+  async #loadDetails(ids: string[], question: number): Promise<void> {
+    if (ids.length === 0 || question !== this.#question) return;
+    const details = (await this.#context.api?.details(ids)) ?? [];
+    if (question !== this.#question) return;
+    const there = new Set(details.map(({ sound }) => sound.id));
+    if (there.size < ids.length)
+      this.#show(
+        this.#order.filter((id) => !ids.includes(id) || there.has(id)),
+        [],
+      );
+    for (const detail of details) this.#rows.get(detail.sound.id)?.setDetails(detail);
+  }
+
+  #inSight(): string[] {
+    const { top, bottom } = this.#scroll.getBoundingClientRect();
+    return this.#order.filter((id) => {
+      const row = this.#rows.get(id)?.element.getBoundingClientRect();
+      return row !== undefined && row.bottom > top && row.top < bottom;
+    });
   }
 
   /** Rows are kept as they are where they stay: focus, scroll and an open field with them. */

@@ -73,7 +73,7 @@ export class SoundRow {
     this.#play.disabled = !details.playable;
     this.#play.title = this.#context.text(details.playable ? 'sound.play' : 'sound.no-clip');
     this.#play.setAttribute('aria-label', this.#play.title);
-    this.update(this.sound);
+    this.update(details.sound);
   }
 
   get hasDetails(): boolean {

@@ -107,7 +107,7 @@ export class SuggestionsView implements SidebarView {
     this.#content.replaceChildren(...sections);
     const ids = [...this.#rows.keys()];
     if (ids.length === 0) return;
-    for (const detail of (await api?.details(ids)) ?? []) this.#rows.get(detail.id)?.setDetails(detail);
+    for (const detail of (await api?.details(ids)) ?? []) this.#rows.get(detail.sound.id)?.setDetails(detail);
   }
 
   #group({ ids, thisWeek, examples, guess }: Suggestions['groups'][number]): HTMLElement {
