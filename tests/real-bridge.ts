@@ -69,7 +69,7 @@ export async function startRealBridge(options: RealBridgeOptions = {}): Promise<
   const shipped = path.join(bridgeFolder, 'models.json');
   const models = options.models ?? (model === 'fixture' ? await writeFixtureModels(python, folder) : shipped);
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${args.includes('--tls-certificate') ? 'https' : 'http'}://127.0.0.1:${port}`;
   const token = randomBytes(32).toString('hex');
   let child: ChildProcess | undefined;
   let output = '';

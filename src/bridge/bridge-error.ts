@@ -9,6 +9,7 @@ export type BridgeErrorCode =
   | 'BAD_REQUEST'
   /** A binary frame that cannot be read. */
   | 'BAD_FRAME'
+  /** The token is missing or wrong, or the server's certificate is not trusted. */
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN_ORIGIN'
   | 'MODEL_NOT_FOUND'

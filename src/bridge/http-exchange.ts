@@ -72,12 +72,19 @@ export function jsonObject(answer: HttpAnswer, url: URL): Record<string, unknown
   );
 }
 
-/** Nothing answers at `url`, or the connection broke. */
+/** Nothing answers at `url`, or the connection broke. A certificate that is not trusted will not become so by itself. */
 export function unreachable(url: URL, cause: unknown): BridgeError {
-  const reason = innermostMessage(cause);
+  const { message, code } = innermost(cause);
+  if (/CERT|ALTNAME|LEAF_SIGNATURE/.test(code)) {
+    return new BridgeError(
+      'UNAUTHENTICATED',
+      `The certificate of ${url.origin} is not trusted (${message}). Name its authority in NODE_EXTRA_CA_CERTS.`,
+      { cause },
+    );
+  }
   return new BridgeError(
     'UNREACHABLE',
-    `The server at ${url.origin} cannot be reached (${reason}). Check that it runs and that the address is right.`,
+    `The server at ${url.origin} cannot be reached (${message}). Check that it runs and that the address is right.`,
     { cause },
   );
 }
@@ -174,10 +181,12 @@ function place(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
 
-function innermostMessage(error: unknown): string {
+/** fetch hides what happened in a chain of causes. */
+function innermost(error: unknown): { message: string; code: string } {
   let inner = error;
   while (inner instanceof Error && inner.cause !== undefined) inner = inner.cause;
   // Node joins refused IPv4 and IPv6 attempts in an AggregateError without a message.
   if (inner instanceof AggregateError) inner = inner.errors[0];
-  return inner instanceof Error ? inner.message || inner.name : String(inner);
+  if (!(inner instanceof Error)) return { message: String(inner), code: '' };
+  return { message: inner.message || inner.name, code: String((inner as NodeJS.ErrnoException).code ?? '') };
 }

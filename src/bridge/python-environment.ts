@@ -212,7 +212,7 @@ function venvFailure(version: string, said: string): BridgeError {
 
 /** What of pip's output a newcomer wants to read. */
 function inPlainWords(line: string): string | undefined {
-  const fetched = /^\s*Downloading (\S+?)-\d\S* \(([\d.]+ [kMG]B)\)/.exec(line);
+  const fetched = /^\s*Downloading (\S+?)-\d\S*(?<!\.metadata) \(([\d.]+ [kMG]B)\)/.exec(line);
   if (fetched) return `Downloading ${fetched[1]} (${fetched[2]}) …`;
   return line.startsWith('Installing collected packages') ? 'Unpacking them …' : undefined;
 }

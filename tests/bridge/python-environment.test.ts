@@ -15,8 +15,6 @@ beforeEach(async () => {
   directory = path.join(folder, '.venv');
   requirements = path.join(folder, 'requirements.txt');
   // A package of our own, so that nothing is fetched.
-  await mkdir(path.join(folder, 'tiny', 'tiny_sound'), { recursive: true });
-  await writeFile(path.join(folder, 'tiny', 'tiny_sound', '__init__.py'), 'answer = 42\n');
   await writeWheel(path.join(folder, 'tiny_sound-1.0-py3-none-any.whl'));
   await writeFile(requirements, `--no-index\n${path.join(folder, 'tiny_sound-1.0-py3-none-any.whl')}\n`);
 });
