@@ -29,7 +29,7 @@ import type {
 import { OpenMemory } from './open-memory.ts';
 import type { FeatureStorageOptions } from './options.ts';
 import { decodePatternLine, encodePatternLine } from './pattern-lines.ts';
-import { similarity } from './similarity.ts';
+import { SimilarityTo } from './similarity.ts';
 import { StorageError, toStorageError } from './storage-error.ts';
 import { refuseCancelled, verifyMemory } from './verify-memory.ts';
 import { refuseOtherEncoder } from './write-transaction.ts';
@@ -215,9 +215,10 @@ export class LmdbFeatureStorage implements FeatureStorage {
       const candidates = where && (await memory.repository.matching(where));
       const total = memory.repository.columns.count;
       const candidateCount = candidates?.length ?? total;
+      const likeness = new SimilarityTo(memory.identity.distanceMetric, vector);
       const found = await memory.index.search(vector, count, candidates);
       const patterns: SimilarPatterns = await memory.repository.readMany(found.slots, (slot) =>
-        this.#similar(memory, vector, slot, where),
+        this.#similar(memory, likeness, slot, where),
       );
       patterns.sort(byLikeness);
       const kept: SimilarPatterns = patterns
@@ -310,7 +311,7 @@ export class LmdbFeatureStorage implements FeatureStorage {
   /** The pattern as it is now, with its own similarity: the slot may have changed since the search. */
   #similar(
     memory: OpenMemory,
-    vector: Float32Array,
+    likeness: SimilarityTo,
     slot: number,
     where: CheckedQuery | undefined,
   ): SimilarPattern | undefined {
@@ -320,7 +321,7 @@ export class LmdbFeatureStorage implements FeatureStorage {
     if (stored === undefined) return undefined;
     return {
       ...stored,
-      similarity: similarity(memory.identity.distanceMetric, vector, stored.pattern.features),
+      similarity: likeness.of(stored.pattern.features),
     };
   }
 

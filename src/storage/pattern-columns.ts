@@ -18,6 +18,8 @@ export interface ColumnBlock {
   created: Float64Array;
   /** The transaction that wrote the row. */
   sequence: Uint32Array;
+  /** 1 once the record was found whole since it was written or the memory was opened. Not in the cache. */
+  checked: Uint8Array;
   ids: (string | undefined)[];
 }
 
@@ -89,6 +91,9 @@ export class PatternColumns {
     if (block.label[i] !== 0) this.labels.release(block.label[i]!);
     this.tags.release(block.tags[i]!);
     block.type[i] = 0;
+    block.source[i] = 0;
+    block.label[i] = 0;
+    block.checked[i] = 0;
     block.ids[i] = undefined;
     this.count -= 1;
   }
@@ -118,6 +123,7 @@ export class PatternColumns {
         confidence: new Float64Array(blockRows),
         created: new Float64Array(blockRows),
         sequence: new Uint32Array(blockRows),
+        checked: new Uint8Array(blockRows),
         ids: new Array<string | undefined>(blockRows).fill(undefined),
       });
     }

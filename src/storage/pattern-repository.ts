@@ -11,7 +11,7 @@ import {
 } from './column-query.ts';
 import type { PatternPage } from './feature-storage.ts';
 import type { FeatureVectorDatabase } from './feature-vector-database.ts';
-import { PatternColumns } from './pattern-columns.ts';
+import { blockRows, PatternColumns } from './pattern-columns.ts';
 import { isRecordWhole, readRecord, readRecordHead, readRecordText } from './record.ts';
 
 /** Patterns fetched before the event loop gets a turn: about three milliseconds. */
@@ -90,9 +90,16 @@ export class PatternRepository {
   read(slot: number): StoredPattern | undefined {
     const record = this.#database.record(slot);
     if (record === undefined) return undefined;
-    if (isRecordWhole(record, this.#dimensions)) return readRecord(record, this.#dimensions);
-    this.#onDamage(slot, this.columns.id(slot));
-    return undefined;
+    const block = this.columns.blockFor(slot);
+    const row = slot % blockRows;
+    if (block.checked[row] === 0) {
+      if (!isRecordWhole(record, this.#dimensions)) {
+        this.#onDamage(slot, this.columns.id(slot));
+        return undefined;
+      }
+      block.checked[row] = 1;
+    }
+    return readRecord(record, this.#dimensions);
   }
 
   slotOf(id: string): number | undefined {

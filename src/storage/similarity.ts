@@ -1,16 +1,54 @@
 import type { DistanceMetric } from './options.ts';
 
-/** The similarity that answers carry, computed in double precision so that equal vectors give equal numbers. */
-export function similarity(metric: DistanceMetric, a: Float32Array, b: Float32Array): number {
-  switch (metric) {
-    case 'cosine': {
-      const norms = Math.sqrt(dot(a, a)) * Math.sqrt(dot(b, b));
-      return norms === 0 ? 0 : Math.min(1, Math.max(-1, dot(a, b) / norms));
+/**
+ * The similarity to one vector that answers carry, computed in double precision and always in the same order, so that
+ * equal vectors give equal numbers.
+ */
+export class SimilarityTo {
+  readonly #metric: DistanceMetric;
+  readonly #query: Float32Array;
+  readonly #length: number;
+
+  constructor(metric: DistanceMetric, query: Float32Array) {
+    this.#metric = metric;
+    this.#query = query;
+    this.#length = Math.sqrt(dot(query, query));
+  }
+
+  of(vector: Float32Array): number {
+    switch (this.#metric) {
+      case 'cosine':
+        return this.#cosine(vector);
+      case 'euclidean':
+        return 1 / (1 + Math.sqrt(squaredDistance(this.#query, vector)));
+      case 'dot':
+        return dot(this.#query, vector);
     }
-    case 'euclidean':
-      return 1 / (1 + Math.sqrt(squaredDistance(a, b)));
-    case 'dot':
-      return dot(a, b);
+  }
+
+  /** Product and length in one pass: this is what most of a search's time goes to. */
+  #cosine(vector: Float32Array): number {
+    const query = this.#query;
+    let product0 = 0;
+    let product1 = 0;
+    let square0 = 0;
+    let square1 = 0;
+    const whole = vector.length & ~1;
+    for (let i = 0; i < whole; i += 2) {
+      const a = vector[i]!;
+      const b = vector[i + 1]!;
+      product0 += a * query[i]!;
+      product1 += b * query[i + 1]!;
+      square0 += a * a;
+      square1 += b * b;
+    }
+    if (whole < vector.length) {
+      const last = vector[whole]!;
+      product0 += last * query[whole]!;
+      square0 += last * last;
+    }
+    const lengths = this.#length * Math.sqrt(square0 + square1);
+    return lengths === 0 ? 0 : Math.min(1, Math.max(-1, (product0 + product1) / lengths));
   }
 }
 

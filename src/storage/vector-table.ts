@@ -101,13 +101,14 @@ export class VectorTable {
   /**
    * How far a distance may be off, so that the scan can prove that it missed nothing: by Cauchy and Schwarz never
    * more than the rounding errors' lengths, and in many dimensions, where rounding errors point nowhere, not more
-   * than eight standard deviations of their projection.
+   * than five standard deviations of their projection.
    */
   distanceMargin(vector: Float32Array): number {
     const length = Math.sqrt(dot(vector, vector));
     if (this.#metric === 'cosine') {
       const own = this.#write(vector, this.#query, 0);
-      return 1e-6 + Math.min(1, 8 / Math.sqrt(this.#dimensions)) * (own + this.#rounding);
+      const projected = (5 / Math.sqrt(this.#dimensions)) * Math.hypot(own, this.#rounding);
+      return 1e-6 + Math.min(own + this.#rounding, projected);
     }
     const scale = this.#metric === 'dot' ? length * this.#longest : (length + this.#longest) ** 2;
     return 1e-5 * scale + Number.MIN_VALUE;
