@@ -30,6 +30,11 @@ export function holdCredit(sessionId: string): () => void {
   };
 }
 
+/** How many messages of the session are being worked on or wait for it. */
+export function creditsHeld(sessionId: string): number {
+  return sessions.get(sessionId)?.held ?? 0;
+}
+
 /** Resolves once fewer than `limit` credits of the session are held; rejects with the signal's reason. */
 export async function creditsBelow(sessionId: string, limit: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();

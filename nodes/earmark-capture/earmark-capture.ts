@@ -133,7 +133,7 @@ export default function (RED: NodeAPI): void {
         const composed = compose(message, piece, source, options.format);
         send({ ...composed, audio: { ...composed.audio, session }, ...(parts && { parts }) });
         count++;
-        await roomBehind(session, signal);
+        await roomBehind(session, options.pace, signal);
       };
       if (options.pace === 'live' && def.source !== 'message') {
         // Heard as from a microphone: each piece leaves at once, so none can say that it is the last.

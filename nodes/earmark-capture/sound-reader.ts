@@ -7,13 +7,16 @@ import {
   type SoundSegment,
   SoundSegmenter,
 } from '../../src/audio/index.ts';
-import { creditsBelow } from '../source-credits.ts';
+import { creditsBelow, creditsHeld } from '../source-credits.ts';
 import type { CaptureOptions } from './capture-options.ts';
 
 export type Piece = AudioWindow | SoundSegment;
 
-/** Pieces of a file that may be in the hands of the nodes behind. Two keep the bridge busy. */
-const piecesAhead = 2;
+/**
+ * Pieces that may be in the hands of the nodes behind. Two keep the bridge busy; what is read as it would be heard
+ * waits until the last sound is worked off, so that what was learnt from it holds for the next one.
+ */
+const piecesAhead = { fast: 2, live: 1 };
 
 interface Cutter {
   push(chunk: PcmChunk): Piece[];
@@ -80,13 +83,12 @@ export function pacedSource(source: AudioSource): AudioSource {
   return {
     info: source.info,
     async *chunks(signal) {
-      const start = performance.now();
-      let heardMs = 0;
+      let due = performance.now();
       for await (const chunk of source.chunks(signal)) {
         for (const part of tenths(chunk)) {
-          heardMs += (part.samples.length / part.sampleRate) * 1000;
-          const wait = start + heardMs - performance.now();
-          if (wait > 0) await sleep(wait, undefined, { ...(signal && { signal }) });
+          // What was held up is not made up for: nothing is ever heard faster than it sounds.
+          due = Math.max(due, performance.now()) + (part.samples.length / part.sampleRate) * 1000;
+          await sleep(due - performance.now(), undefined, { ...(signal && { signal }) });
           yield part;
         }
       }
@@ -104,11 +106,18 @@ function* tenths(chunk: PcmChunk): Generator<PcmChunk, void, undefined> {
 }
 
 /**
- * Waits until the nodes behind have room for the next piece of the session. The turns in between let what
- * was sent arrive there, since Node-RED delivers asynchronously.
+ * Waits until the nodes behind have room for the next piece of the session. Node-RED delivers asynchronously: what
+ * one node has let go of arrives at the next one some turns later, so it is looked at again after these.
  */
-export async function roomBehind(session: string, signal: AbortSignal): Promise<void> {
-  await nextTurn();
-  await nextTurn();
-  await creditsBelow(session, piecesAhead, signal);
+export async function roomBehind(
+  session: string,
+  pace: CaptureOptions['pace'],
+  signal: AbortSignal,
+): Promise<void> {
+  do {
+    await creditsBelow(session, piecesAhead[pace], signal);
+    await nextTurn();
+    await nextTurn();
+  } while (creditsHeld(session) >= piecesAhead[pace]);
+  signal.throwIfAborted();
 }

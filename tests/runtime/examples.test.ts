@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { build } from '../../scripts/build.mjs';
+import { hasShippedModel, testPython } from '../real-bridge.ts';
+import { type FlowNode, NodeRed } from './node-red.ts';
+
+const folder = path.join(path.dirname(path.dirname(import.meta.dirname)), 'flows');
+const noModel = hasShippedModel ? undefined : 'needs the shipped model';
+if (noModel && process.env.CI === 'true') throw new Error(`The example flows' test ${noModel}.`);
+
+/** All examples but the sample flow, which has a test of its own, in one Node-RED, as they ship. */
+describe.skipIf(noModel)(`the example flows (${noModel ?? 'real model'})`, { timeout: 120_000 }, () => {
+  let nodeRed: NodeRed;
+
+  beforeAll(async () => {
+    await Promise.all([build(), testPython()]);
+    const nodes = readdirSync(folder)
+      .filter((name) => name.endsWith('.json') && name !== 'sound-memory.json')
+      .flatMap((name) => JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as FlowNode[]);
+    // They share one bridge, as they would after an import.
+    nodeRed = await NodeRed.start({ flows: [...new Map(nodes.map((node) => [node.id, node])).values()] });
+    await nodeRed.status('machine-sounds-compare', 'status.ready');
+  }, 180_000);
+  afterAll(() => nodeRed?.stop());
+
+  const press = async (button: string, output: string, count = 1) => {
+    const before = nodeRed.debugged(output).length;
+    await nodeRed.inject(button);
+    return (await nodeRed.debug(output, before + count, 90_000)).slice(before);
+  };
+
+  it('hears that a machine sounds different today', async () => {
+    await press('machine-sounds-normal', 'machine-sounds-taught', 10);
+    const [fine] = await press('machine-sounds-fine', 'machine-sounds-same');
+    expect(fine).toMatch(/^similarity (0\.9[5-9]|1\.00)$/);
+    const [worn] = await press('machine-sounds-worn', 'machine-sounds-different');
+    expect(worn).toMatch(/^closest was -?0\.([0-8]\d|9[0-4])$/);
+  });
+
+  it('finds where in a recording a sound is heard', async () => {
+    await press('search-recording-record', 'search-recording-stored', 12);
+    const [places] = await press('search-recording-sought', 'search-recording-places');
+    const found = JSON.parse(places!) as string[];
+    expect(found.map((place) => place.split(' ')[0]).sort()).toEqual(['04-knock.wav', '07-knock.wav']);
+  });
+
+  it('sends a doorbell to Home Assistant, and nothing else', async () => {
+    const [announced] = await nodeRed.debug('doorbell-mqtt-sent');
+    expect(announced).toContain('homeassistant/binary_sensor/earmark_doorbell/config');
+    await press('doorbell-mqtt-teachBell', 'doorbell-mqtt-taught');
+    await nodeRed.inject('doorbell-mqtt-listen');
+    await nodeRed.status('doorbell-mqtt-sounds', 'finished 12', { timeoutMs: 90_000 });
+    const sent = nodeRed.debugged('doorbell-mqtt-sent').slice(1);
+    expect(sent.length).toBeGreaterThan(0);
+    expect(new Set(sent)).toEqual(new Set(['earmark/doorbell ON']));
+    // Two rings of twelve sounds; a second one within five seconds belongs to the first.
+    expect(sent.length).toBeLessThanOrEqual(2);
+  });
+
+  it('stores files, finds like ones, embeds its own samples and asks the memory', async () => {
+    const stored = await press('programmatic-and-files-folder', 'programmatic-and-files-stored', 12);
+    expect(stored[0]).toMatch(/^doorbell from .*01-doorbell\.wav$/);
+    const [similar] = await press('programmatic-and-files-file', 'programmatic-and-files-list');
+    expect((JSON.parse(similar!) as string[])[0]).toBe('doorbell 1.00');
+    const [vector] = await press('programmatic-and-files-make', 'programmatic-and-files-vectorShown');
+    expect(JSON.parse(vector!)).toMatchObject({ dimensions: 768, startTime: 0, endTime: 1 });
+    expect(await press('programmatic-and-files-count', 'programmatic-and-files-number')).toEqual(['2']);
+    const [health] = await press('programmatic-and-files-how', 'programmatic-and-files-report');
+    expect(JSON.parse(health!)).toMatchObject({ status: 'ok', memory: { sounds: 12 } });
+  });
+
+  it('waits quietly where a microphone would be needed', async () => {
+    await nodeRed.status('live-microphone-capture', 'status.stopped');
+    await nodeRed.inject('live-microphone-teach0');
+    await nodeRed.status('live-microphone-recall', 'nothing heard yet');
+  });
+
+  it('reports no error', () => {
+    const errors = nodeRed.log.filter((line) => line.includes('[error]') && !/mqtt/i.test(line));
+    expect(errors).toEqual([]);
+  });
+});
