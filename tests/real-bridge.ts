@@ -12,6 +12,9 @@ import { ensurePythonEnvironment } from '../src/bridge/python-environment.ts';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const bridgeFolder = path.join(root, 'python-bridge');
 
+/** A large model on a busy machine takes its time to warm up. */
+const startLimitMs = 180_000;
+
 export const serverScript = path.join(bridgeFolder, 'server.py');
 
 /** The model that the project ships. */
@@ -96,10 +99,11 @@ export async function startRealBridge(options: RealBridgeOptions = {}): Promise<
         output = (output + text).slice(-20_000);
       });
     }
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + startLimitMs;
     while (!(await isReady(url))) {
       if (hasEnded(started)) throw new Error(`The Python server ended while it was starting:\n${output}`);
-      if (Date.now() > deadline) throw new Error(`The Python server was not ready within 60 s:\n${output}`);
+      if (Date.now() > deadline)
+        throw new Error(`The Python server was not ready within ${startLimitMs / 1000} s:\n${output}`);
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
   };
