@@ -78,6 +78,8 @@ export class FeatureVectorDatabase {
         noSubdir: true,
         readOnly: options.readOnly,
         maxDbs: 8,
+        // Also for a lock file that a reader makes. Absent from LMDB's types.
+        ...{ permissionsMode: 0o600 },
         // Commits are made by a thread of its own and are on disk when they return.
         overlappingSync: false,
         ...(mapSize === undefined ? {} : { mapSize }),

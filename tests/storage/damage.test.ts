@@ -63,7 +63,7 @@ function expectAllThere(outcome: Outcome, count: number, similar: string[]): voi
 
 describe('a damaged', () => {
   it('memory.mdb is refused with CORRUPT, or what is whole in it is served', async () => {
-    for (const outcome of await outcomes(small, 'memory.mdb', [...everyDamage, ...flips(25)])) {
+    for (const outcome of await outcomes(small, 'memory.mdb', [...everyDamage, ...flips(15)])) {
       if (outcome.error !== undefined) {
         expect(['CORRUPT', 'PATH', 'IO'], JSON.stringify(outcome)).toContain(outcome.error);
         continue;

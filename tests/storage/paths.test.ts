@@ -63,5 +63,10 @@ describe('indexPath', () => {
     expect(mode('backup')).toBe(0o700);
     expect(mode('backup/memory.mdb')).toBe(0o600);
     await storage.close();
+    const copy = createFeatureStorage({ indexPath: path.join(root, 'backup'), readOnly: true });
+    await copy.initialize();
+    expect(mode('backup/memory.mdb-lock')).toBe(0o600);
+    expect((await copy.verify()).ok).toBe(true);
+    await copy.close();
   });
 });
