@@ -23,7 +23,8 @@ class ServerProcess:
 
     def __init__(self, models: Path, *arguments: str, host: str = "127.0.0.1", token: str | None = None) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
-        environment |= {"HOST": host, "PORT": "0", "EARMARK_MODELS": str(models)}
+        # The tests' clients do not ping by themselves, and a busy machine may stop them for long.
+        environment |= {"HOST": host, "PORT": "0", "EARMARK_MODELS": str(models), "EARMARK_HEARTBEAT": "60"}
         if token:
             environment["EARMARK_TOKEN"] = token
         self.lines: list[str] = []

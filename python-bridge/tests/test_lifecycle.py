@@ -58,7 +58,7 @@ def test_it_ends_with_its_parent(models_file: Path) -> None:
 
 class TestDrain:
     def test_what_came_is_answered_then_the_connection_ends_with_1012(self, models_file: Path) -> None:
-        with ServerProcess(models_file) as server:
+        with ServerProcess(models_file, "--drain", "60") as server:
             client = greet(server.url)
             client.open()
             windows = [loud(SLOW_SAMPLE, RATE - seq) for seq in range(3)]
@@ -66,7 +66,7 @@ class TestDrain:
                 client.send_window(1, seq, window)
             assert client.features().seq == 0
             server.terminate()
-            assert client.expect("draining")["afterMs"] == 10_000
+            assert client.expect("draining")["afterMs"] == 60_000
             assert web.get(f"{server.url}/readyz").status_code == 503
             assert web.get(f"{server.url}/health").json()["status"] == "draining"
             client.send("open", **open_fields(2))
@@ -78,7 +78,7 @@ class TestDrain:
             assert server.wait() == 0
 
     def test_a_one_shot_request_is_answered(self, models_file: Path) -> None:
-        with ServerProcess(models_file) as server:
+        with ServerProcess(models_file, "--drain", "60") as server:
             answers: list[httpx.Response] = []
 
             def ask() -> None:
@@ -97,7 +97,7 @@ class TestDrain:
             assert server.wait() == 0
 
     def test_new_clients_are_sent_away(self, models_file: Path) -> None:
-        with ServerProcess(models_file) as server:
+        with ServerProcess(models_file, "--drain", "60") as server:
             busy = greet(server.url)
             busy.open()
             busy.send_window(1, 0, loud(SLOW_SAMPLE + 0.3))

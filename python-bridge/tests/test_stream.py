@@ -31,7 +31,7 @@ def test_ready_names_models_and_limits(client: Client) -> None:
     assert ready["models"][0]["name"] == "fixture"
     assert ready["models"][0]["minimumSamples"] == 400
     assert ready["limits"]["maxMessageBytes"] >= 24 + 4 * ready["models"][0]["maximumSamples"]
-    assert ready["heartbeatMs"] == 5000
+    assert ready["heartbeatMs"] == 60_000
 
 
 @pytest.mark.parametrize("encoding", ["f32le", "s16le"])
