@@ -91,7 +91,7 @@ export class LancedbContender implements Contender {
       .distanceType('cosine')
       .ef(128)
       .refineFactor(3)
-      .select(['row'])
+      .select(['row', '_distance'])
       .limit(count);
   }
 }

@@ -37,6 +37,15 @@ export class StorageError extends EarmarkError<StorageErrorCode> {
 export function toStorageError(error: unknown, doing: string): StorageError {
   if (error instanceof StorageError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof TypeError || error instanceof RangeError) {
+    return new StorageError(
+      'INTERNAL',
+      `${doing} failed by a mistake in Earmark: ${message}. Please report it.`,
+      {
+        cause: error,
+      },
+    );
+  }
   const code = (error as { code?: unknown } | undefined)?.code;
   if (code === 'ENOSPC' || code === 28 || /no space left|MDB_MAP_FULL|disk quota/i.test(message)) {
     return new StorageError(
