@@ -33,9 +33,9 @@ export class NodeRed {
   url = '';
   #socket: WebSocket | undefined;
 
-  private constructor(userDir: string, port: number) {
+  private constructor(userDir: string, port: number, paused: boolean) {
     this.userDir = userDir;
-    this.#child = spawn(process.execPath, [serve, userDir, String(port)], {
+    this.#child = spawn(process.execPath, [serve, userDir, String(port), ...(paused ? ['paused'] : [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_ENV: 'production' },
     });
@@ -44,9 +44,9 @@ export class NodeRed {
   static async start(
     options: { flows?: FlowNode[]; userDir?: string; port?: number } = {},
   ): Promise<NodeRed> {
-    const { userDir = temporaryUserDir(), flows, port = 0 } = options;
+    const { userDir = temporaryUserDir(), flows, port = 0, paused = false } = options;
     if (flows) writeFileSync(path.join(userDir, 'flows.json'), JSON.stringify(flows));
-    const nodeRed = new NodeRed(userDir, port);
+    const nodeRed = new NodeRed(userDir, port, paused);
     await nodeRed.#started();
     await nodeRed.#listen();
     return nodeRed;
@@ -163,6 +163,15 @@ export class NodeRed {
     if (!response.ok) throw new Error(`Deploy: ${response.status} ${await response.text()}`);
     // The answer comes before the flows run.
     while (this.#starts() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  async startFlows(): Promise<void> {
+    const response = await fetch(`${this.url}/flows/state`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ state: 'start' }),
+    });
+    if (!response.ok) throw new Error(`Start: ${response.status} ${await response.text()}`);
   }
 
   #starts(): number {

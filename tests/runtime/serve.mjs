@@ -1,5 +1,5 @@
 // A real Node-RED with the built package, in a process of its own so that it can be killed.
-// node serve.mjs USER_DIR [PORT]: prints {"port"} once the flows have started.
+// node serve.mjs USER_DIR [PORT] [paused]: prints {"port"} once the flows have started, or, paused, once they could.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 const express = createRequire(require.resolve('node-red'))('express');
 const RED = require('node-red');
 const root = path.dirname(path.dirname(import.meta.dirname));
-const [userDir, port = '0'] = process.argv.slice(2);
+const [userDir, port = '0', paused] = process.argv.slice(2);
 
 const app = express();
 const server = http.createServer(app);
@@ -21,6 +21,8 @@ RED.init(server, {
   httpAdminRoot: '/',
   httpNodeRoot: '/',
   credentialSecret: 'only for tests',
+  safeMode: paused === 'paused',
+  runtimeState: { enabled: true, ui: false },
   telemetry: { enabled: false, updateNotification: false },
   diagnostics: { enabled: false, ui: false },
   externalModules: { palette: { allowInstall: false, allowUpdate: false, allowUpload: false } },
@@ -31,8 +33,10 @@ app.use('/', RED.httpAdmin);
 app.use('/', RED.httpNode);
 server.listen(Number(port), '127.0.0.1', async () => {
   // What is printed before the flows run is for whoever reads a failing test's log.
-  RED.events.once('flows:started', () => console.log(JSON.stringify({ port: server.address().port })));
+  const ready = () => console.log(JSON.stringify({ port: server.address().port }));
+  if (!paused) RED.events.once('flows:started', ready);
   await RED.start();
+  if (paused) ready();
 });
 process.on('SIGTERM', async () => {
   await RED.stop();
