@@ -67,12 +67,10 @@ export class SidebarServer {
   }
 
   /** The editor with the sidebar in sight. Errors on the page end the test. */
-  async open(
-    options: { dark?: boolean; width?: number; user?: string } = {},
-  ): Promise<{ page: Page; errors: string[] }> {
+  async open(options: { user?: string } = {}): Promise<{ page: Page; errors: string[] }> {
     const page = await this.#browser.newPage({
-      viewport: { width: 1280, height: 900 },
-      colorScheme: options.dark ? 'dark' : 'light',
+      viewport: { width: 1280, height: 740 },
+      colorScheme: 'light',
       locale: 'en-GB',
     });
     page.setDefaultTimeout(15_000);
@@ -91,12 +89,13 @@ export class SidebarServer {
       // Node-RED itself asks for its settings once before anybody has logged in.
       errors.splice(0);
     }
-    // The sidebar takes the whole column; its width is set as a drag of its edge would.
     await page.waitForFunction('window.RED?.workspaces?.active?.()');
     await page.locator('#red-ui-main-container').waitFor();
     await page.evaluate('RED.actions.invoke("earmark:show-sounds")');
+    // The sidebar shall have the whole column.
     const debug = page.locator('button[data-tab-id=debug]');
     if (await page.locator('#red-ui-sidebar .red-ui-debug-content-list').isVisible()) await debug.click();
+    await page.mouse.move(640, 400);
     return { page, errors };
   }
 
@@ -114,5 +113,7 @@ export async function picture(page: Page, name: string): Promise<void> {
   if (!process.env.EARMARK_SCREENSHOTS) return;
   const folder = path.join(root, 'docs', 'images');
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: path.join(folder, `sidebar-${name}.png`) });
+  const { x, y, width, height } = (await page.locator('.earmark-sounds').boundingBox())!;
+  const clip = { x: x - 6, y: y - 24, width: width + 12, height: height + 30 };
+  await page.screenshot({ path: path.join(folder, `sidebar-${name}.png`), clip });
 }

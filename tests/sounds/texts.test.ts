@@ -8,7 +8,7 @@ const languages = ['de', 'es-ES', 'fr', 'ja', 'zh-CN'];
 type Texts = Record<string, Record<string, string>>;
 const read = (language: string): Texts =>
   JSON.parse(readFileSync(path.join(folder, 'locales', language, 'sounds.json'), 'utf8'));
-const flat = (texts: Texts) =>
+const flat = (texts: Texts): Map<string, string> =>
   new Map(
     Object.entries(texts).flatMap(([group, own]) =>
       Object.entries(own).map(([key, text]) => [`${group}.${key}`, text] as const),
