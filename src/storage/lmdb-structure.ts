@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { memoryFiles } from './memory-path.ts';
@@ -149,7 +150,8 @@ class Walk {
       while (run < 64 && pages[i + run] === pages[i]! + run) run++;
       if (!(pages[i]! >= 2 && pages[i]! + run - 1 <= lastPage)) return [[pages[i]!, undefined]];
       const bytes = Buffer.alloc(run * pageBytes);
-      await this.#handle.read(bytes, 0, bytes.length, pages[i]! * pageBytes);
+      // Synchronously: from the page cache that is ten times faster, and the walk pauses below.
+      readSync(this.#handle.fd, bytes, 0, bytes.length, pages[i]! * pageBytes);
       for (let n = 0; n < run; n++)
         found.push([pages[i]! + n, bytes.subarray(n * pageBytes, (n + 1) * pageBytes)]);
       i += run;

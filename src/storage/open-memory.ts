@@ -48,47 +48,50 @@ export class OpenMemory {
   /** Opens what the options say, or throws a StorageError and leaves nothing open. */
   static async open(options: CheckedOptions): Promise<OpenMemory> {
     const { root, readOnly } = options;
-    const folder = await openMemoryFolder(options.indexPath, {
-      ...(root === undefined ? {} : { root }),
-      create: !readOnly,
-    });
-    await checkStructure(folder);
-    const database = new FeatureVectorDatabase(folder, { readOnly });
     let memory: OpenMemory | undefined;
+    let database: FeatureVectorDatabase | undefined;
+    const onEnd = ({ message }: StorageError) => options.onHealthEvent?.({ kind: 'thread-ended', message });
+    // The threads first: they start while the file is looked at.
+    const index = new SimilarityIndex({ onDamage: (slot) => memory?.reportDamage(slot), onEnd });
+    const writer = readOnly ? undefined : new PatternWriter({ onEnd });
     try {
+      const folder = await openMemoryFolder(options.indexPath, {
+        ...(root === undefined ? {} : { root }),
+        create: !readOnly,
+      });
+      await checkStructure(folder);
+      database = new FeatureVectorDatabase(folder, { readOnly });
+      // Nothing may change before this process is known to be the one that writes.
+      await writer?.open(folder, options.clipBudgetBytes);
+      database.refresh();
       const identity = identify(database, options);
-      memory = new OpenMemory(folder, database, identity, options);
+      memory = new OpenMemory({ folder, database, identity, index, writer }, options);
       await memory.#start();
       return memory;
     } catch (error) {
-      await memory?.index.end();
-      await memory?.endWriter();
-      await database.close();
+      await index.end();
+      await writer?.end();
+      await database?.close();
       throw error;
     }
   }
 
   private constructor(
-    folder: string,
-    database: FeatureVectorDatabase,
-    identity: MemoryIdentity,
+    parts: Pick<OpenMemory, 'folder' | 'database' | 'identity' | 'index'> & {
+      writer: PatternWriter | undefined;
+    },
     options: CheckedOptions,
   ) {
-    this.folder = folder;
-    this.database = database;
-    this.identity = identity;
+    this.folder = parts.folder;
+    this.database = parts.database;
+    this.identity = parts.identity;
+    this.index = parts.index;
+    this.#writer = parts.writer;
     this.#options = options;
-    const { dimensions } = identity;
-    this.repository = new PatternRepository(database, {
-      dimensions,
-      onDamage: (slot, id) => this.#reportDamage(slot, id),
+    this.repository = new PatternRepository(parts.database, {
+      dimensions: parts.identity.dimensions,
+      onDamage: (slot) => this.reportDamage(slot),
     });
-    const onEnd = ({ message }: StorageError) => this.report({ kind: 'thread-ended', message });
-    this.index = new SimilarityIndex({
-      onDamage: (slot) => this.#reportDamage(slot, this.repository.columns.id(slot)),
-      onEnd,
-    });
-    this.#writer = options.readOnly ? undefined : new PatternWriter({ dimensions, onEnd });
     this.feed = new ChangeFeed(this.repository, (watched) => this.#watchOthers(watched));
   }
 
@@ -104,15 +107,8 @@ export class OpenMemory {
     );
   }
 
-  private async endWriter(): Promise<void> {
-    await this.#writer?.end();
-  }
-
   async #start(): Promise<void> {
     const { folder, identity } = this;
-    // The lock first: nothing may change before this process is known to be the one that writes.
-    await this.#writer?.open(folder, this.#options.clipBudgetBytes);
-    this.database.refresh();
     const { persistIndexOnDisk, readOnly } = this.#options;
     if (!persistIndexOnDisk && !readOnly) await removeCaches(folder);
     const { memory, dimensions, distanceMetric } = identity;
@@ -363,7 +359,9 @@ export class OpenMemory {
     }
   }
 
-  #reportDamage(slot: number, id: string | undefined): void {
+  /** A record that cannot be read: told once. */
+  reportDamage(slot: number): void {
+    const id = this.repository.columns.id(slot);
     if (this.#damaged.has(slot)) return;
     this.#damaged.add(slot);
     this.report({

@@ -23,13 +23,13 @@ export class PatternRepository {
   readonly columns = new PatternColumns();
   readonly #database: FeatureVectorDatabase;
   readonly #dimensions: number;
-  readonly #onDamage: (slot: number, id: string | undefined) => void;
+  readonly #onDamage: (slot: number) => void;
   /** The last transaction that the columns show. */
   sequence = 0;
 
   constructor(
     database: FeatureVectorDatabase,
-    options: { dimensions: number; onDamage: (slot: number, id: string | undefined) => void },
+    options: { dimensions: number; onDamage: (slot: number) => void },
   ) {
     this.#database = database;
     this.#dimensions = options.dimensions;
@@ -61,7 +61,7 @@ export class PatternRepository {
     if (record === undefined) this.columns.clear(slot);
     else if (isRecordWhole(record, this.#dimensions)) this.showRecord(slot, record);
     else {
-      this.#onDamage(slot, this.columns.id(slot));
+      this.#onDamage(slot);
       this.columns.clear(slot);
     }
   }
@@ -94,7 +94,7 @@ export class PatternRepository {
     const row = slot % blockRows;
     if (block.checked[row] === 0) {
       if (!isRecordWhole(record, this.#dimensions)) {
-        this.#onDamage(slot, this.columns.id(slot));
+        this.#onDamage(slot);
         return undefined;
       }
       block.checked[row] = 1;

@@ -44,8 +44,8 @@ serveRequests<WriterOpenRequest | WriteRequest | { kind: 'close' }>(async (reque
       loadFree();
       return undefined;
     case 'close':
-      lock.release();
-      await database.close();
+      lock?.release();
+      await database?.close();
       return undefined;
     default:
       return await new Promise((resolve, reject) => {

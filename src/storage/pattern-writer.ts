@@ -27,13 +27,11 @@ const packedAtOnce = 128;
 /** The thread that writes: packs patterns, sends them, and gives back what went to disk. */
 export class PatternWriter {
   readonly #channel: WorkerChannel<WriterOpenRequest | WriteRequest | { kind: 'close' }>;
-  readonly #dimensions: number;
   /** Large batches are packed over several turns of the event loop; what came later must not overtake them. */
   #turn: Promise<unknown> = Promise.resolve();
   #packing = 0;
 
-  constructor(options: { dimensions: number; onEnd: (error: StorageError) => void }) {
-    this.#dimensions = options.dimensions;
+  constructor(options: { onEnd: (error: StorageError) => void }) {
     this.#channel = new WorkerChannel(script, { name: 'writing thread', onEnd: options.onEnd });
   }
 
@@ -82,9 +80,12 @@ export class PatternWriter {
     }
   }
 
-  /** For a memory that could not be opened. */
-  end(): Promise<void> {
-    return this.#channel.end();
+  /** For a memory that could not be opened: gives back the lock, if it was taken. */
+  async end(): Promise<void> {
+    await this.#channel
+      .request({ kind: 'close' }, { milliseconds: writeMilliseconds })
+      .catch(() => undefined);
+    await this.#channel.end();
   }
 
   /** `prepare` runs when all earlier writes are on their way; what it answers sends this one. */
@@ -115,9 +116,9 @@ export class PatternWriter {
     const offsets = new Float64Array(count);
     const lengths = new Uint32Array(count);
     let total = 0;
-    patterns.forEach(({ text }, i) => {
+    patterns.forEach(({ text, pattern }, i) => {
       offsets[i] = total;
-      lengths[i] = recordBytes(this.#dimensions, text.length);
+      lengths[i] = recordBytes(pattern.features.length, text.length);
       total += packedBytes(lengths[i]!);
     });
     const records = new Uint8Array(total);

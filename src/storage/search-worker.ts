@@ -45,7 +45,7 @@ serveRequests<SearchRequest>(async (request) => {
       return search.state();
     case 'close':
       closed = true;
-      await database.close();
+      await database?.close();
       return undefined;
   }
 });

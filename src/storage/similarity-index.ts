@@ -89,7 +89,14 @@ export class SimilarityIndex {
     }
   }
 
-  end(): Promise<void> {
-    return this.#channel.end();
+  /**
+   * For a memory that could not be opened. The thread is asked first: ending one that is still loading its native
+   * modules ends the process.
+   */
+  async end(): Promise<void> {
+    await this.#channel
+      .request({ kind: 'close' }, { milliseconds: searchMilliseconds })
+      .catch(() => undefined);
+    await this.#channel.end();
   }
 }
