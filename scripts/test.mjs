@@ -48,9 +48,7 @@ const pytest = path.join(reports, 'pytest.xml');
 
 step('Lint and format (Biome)', bin('biome'), ['check', '--error-on-warnings', '.']);
 step('Types of tests and benchmarks (tsc)', bin('tsc'), ['-p', 'tsconfig.test.json']);
-step('Lint (ruff)', python, ['-m', 'ruff', 'check', '.'], bridge);
-step('Types (mypy)', python, ['-m', 'mypy'], bridge);
-step('Python tests (pytest)', python, ['-m', 'pytest', '-q', `--junitxml=${pytest}`], bridge);
+step('Python: ruff, mypy and tests (pytest)', python, ['-m', 'pytest', '-q', `--junitxml=${pytest}`], bridge);
 step('TypeScript tests (vitest)', bin('vitest'), [
   'run',
   '--reporter=default',

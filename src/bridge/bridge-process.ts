@@ -210,6 +210,8 @@ export class BridgeProcess {
       env: { ...process.env, PYTHONUNBUFFERED: '1', ...environment, EARMARK_TOKEN: this.token },
       // The server ends when this pipe does, so that it never outlives a parent that was killed.
       stdio: ['pipe', 'pipe', 'pipe'],
+      // A process group of its own: Ctrl+C in a terminal is for the parent, which then stops the server in its turn.
+      detached: process.platform !== 'win32',
       windowsHide: true,
     });
     this.#child = child;
