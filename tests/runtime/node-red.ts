@@ -41,8 +41,9 @@ export class NodeRed {
     });
   }
 
+  /** `paused`: the flows are loaded and wait for `startFlows`. */
   static async start(
-    options: { flows?: FlowNode[]; userDir?: string; port?: number } = {},
+    options: { flows?: FlowNode[]; userDir?: string; port?: number; paused?: boolean } = {},
   ): Promise<NodeRed> {
     const { userDir = temporaryUserDir(), flows, port = 0, paused = false } = options;
     if (flows) writeFileSync(path.join(userDir, 'flows.json'), JSON.stringify(flows));
