@@ -19,6 +19,8 @@ const topic = 'earmark/sounds';
 /** News within this time are shown together. */
 const refreshPause = 250;
 const announceTime = 6000;
+/** While the memory is still looked through, so often it is asked how far it is. */
+const progressTime = 1000;
 
 /** The sidebar: its tabs, the memory that is shown, and what the tabs share. */
 class SoundsSidebar implements SidebarContext {
@@ -227,7 +229,7 @@ class SoundsSidebar implements SidebarContext {
       this.#showMemories(await SoundsApi.memories());
       const { api } = this;
       if (api) {
-        const [{ labels }, undoable] = await Promise.all([
+        const [{ labels, progress }, undoable] = await Promise.all([
           api.labels(),
           this.canWrite ? api.undoable() : undefined,
         ]);
@@ -235,6 +237,9 @@ class SoundsSidebar implements SidebarContext {
         this.labels = labels;
         this.#labelList.replaceChildren(...labels.map(({ label }) => element('option', { value: label })));
         this.#showUndo(undoable);
+        if (progress.phase !== 'ready' && progress.phase !== 'failed') {
+          window.setTimeout(() => this.notice(undefined), progressTime);
+        }
       }
       await this.#tabs[this.#shown]?.view.refresh();
     } catch (error) {

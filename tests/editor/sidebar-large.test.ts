@@ -63,6 +63,7 @@ describe.skipIf(missing)('the Sounds sidebar with 100,000 sounds', () => {
         .locator('.earmark-map-status')
         .getByText('100,000 sounds')
         .waitFor({ timeout: 3 * minute });
+      await page.locator('.earmark-legend').getByText('kind 0').waitFor();
       await picture(page, '100000');
     },
     4 * minute,

@@ -11,6 +11,8 @@ export class LabelsView implements SidebarView {
   readonly #context: SidebarContext;
   readonly #list = element('ul', { class: 'earmark-scroll earmark-labels' });
   readonly #empty = element('div', { class: 'earmark-empty', hidden: true });
+  /** Somebody is typing a new name, or is asked about it: news must wait. */
+  #editing = false;
 
   constructor(context: SidebarContext) {
     this.#context = context;
@@ -18,13 +20,13 @@ export class LabelsView implements SidebarView {
   }
 
   reset(): void {
+    this.#editing = false;
     this.#list.replaceChildren();
   }
 
   async refresh(): Promise<void> {
     const { labels, text } = this.#context;
-    // Somebody is typing a new name.
-    if (this.#list.querySelector('input')) return;
+    if (this.#editing) return;
     this.#empty.hidden = labels.length > 0;
     this.#list.hidden = labels.length === 0;
     this.#empty.replaceChildren(
@@ -75,6 +77,7 @@ export class LabelsView implements SidebarView {
       },
       cancel: () => this.#close(),
     });
+    this.#editing = true;
     row.replaceChildren(field);
     const input = field.querySelector('input');
     input?.focus();
@@ -95,8 +98,7 @@ export class LabelsView implements SidebarView {
   }
 
   #close(after: Promise<void> = Promise.resolve()): void {
-    // The field that is left must not stop the list from being drawn.
-    this.#list.replaceChildren();
+    this.#editing = false;
     void after.then(() => this.refresh());
   }
 }

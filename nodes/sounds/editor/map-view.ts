@@ -12,7 +12,6 @@ const hitRadius = 9;
 /** The pointer rests this long before a sound is fetched, and then before it is heard. */
 const restTime = 60;
 const lassoStep = 3;
-const progressTime = 700;
 const rememberedSounds = 500;
 const legendLabels = 40;
 
@@ -39,7 +38,6 @@ export class MapView implements SidebarView {
   #hearing = true;
   #drag: { x: number; y: number; moved: boolean } | undefined;
   #rest: number | undefined;
-  #poll: number | undefined;
   #frame: number | undefined;
   #question = 0;
 
@@ -72,7 +70,6 @@ export class MapView implements SidebarView {
 
   reset(): void {
     this.#question++;
-    window.clearTimeout(this.#poll);
     this.#plot.map = undefined;
     this.#selected.clear();
     this.#sounds.clear();
@@ -86,16 +83,12 @@ export class MapView implements SidebarView {
   async refresh(): Promise<void> {
     const { api } = this.#context;
     const question = ++this.#question;
-    window.clearTimeout(this.#poll);
     if (!api) return this.#showEmpty('empty.no-memory');
     try {
       const known = this.#plot.map?.header;
       const map = await api.map(known);
       if (question !== this.#question) return;
       if (map) this.#setMap(map);
-      if (this.#plot.map && this.#plot.map.header.progress.phase !== 'ready') {
-        this.#poll = window.setTimeout(() => void this.refresh(), progressTime);
-      }
     } catch (error) {
       if (question === this.#question) this.#context.fail(error);
     }

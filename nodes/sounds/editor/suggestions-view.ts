@@ -5,7 +5,6 @@ import { labelField } from './label-field.ts';
 import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
 import { SoundRow } from './sound-row.ts';
 
-const retryTime = 1000;
 const shownGroups = 6;
 const shownSounds = 5;
 
@@ -16,7 +15,6 @@ export class SuggestionsView implements SidebarView {
   readonly #content = element('div', { class: 'earmark-scroll' });
   readonly #rows = new Map<string, SoundRow>();
   #question = 0;
-  #retry: number | undefined;
 
   constructor(context: SidebarContext) {
     this.#context = context;
@@ -25,14 +23,12 @@ export class SuggestionsView implements SidebarView {
 
   reset(): void {
     this.#question++;
-    window.clearTimeout(this.#retry);
     this.#content.replaceChildren();
   }
 
   async refresh(): Promise<void> {
     const { api, text } = this.#context;
     const question = ++this.#question;
-    window.clearTimeout(this.#retry);
     if (!api) return this.#say('empty.no-memory');
     // A name that is being typed stays.
     if (this.#content.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement)
@@ -47,7 +43,6 @@ export class SuggestionsView implements SidebarView {
       if (this.#content.childElementCount === 0) {
         this.#content.append(element('p', { class: 'earmark-empty' }, text('suggest.reading')));
       }
-      this.#retry = window.setTimeout(() => void this.refresh(), retryTime);
     } catch (error) {
       if (question === this.#question) this.#context.fail(error);
     }
