@@ -62,8 +62,9 @@ if (!existsSync(flowFile)) copyFileSync(path.join(root, 'flows', 'sound-memory.j
 
 console.log('Starting Node-RED …');
 const require = createRequire(import.meta.url);
-const express = require('express');
 const RED = require('node-red');
+// Node-RED's own copy: its http nodes reach into the router of the version that they were written for.
+const express = createRequire(require.resolve('node-red'))('express');
 const app = express();
 RED.init(server, {
   userDir,
