@@ -88,7 +88,7 @@ export class SoundRow {
   /** What a screen reader calls the sound. */
   get name(): string {
     const { label, createdAt } = this.sound;
-    return `${label ?? this.#context.text('sound.unlabelled')}, ${timeText(createdAt)}`;
+    return `${label ?? this.#context.text('sound.nameless')}, ${timeText(createdAt)}`;
   }
 
   /** The label that one key or click gives: that of the best match, for a sound that has none. */
@@ -135,7 +135,7 @@ export class SoundRow {
     if (number !== undefined) {
       words.push(element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }));
     }
-    words.push(label ?? text('sound.unlabelled'));
+    words.push(label ?? text(canWrite ? 'sound.unlabelled' : 'sound.nameless'));
     if (!canWrite) {
       this.#label.replaceChildren(element('span', { class: label ? '' : 'earmark-unlabelled' }, ...words));
       return;
