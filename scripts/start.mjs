@@ -79,7 +79,7 @@ RED.init(server, {
   diagnostics: { enabled: false, ui: false },
   runtimeState: { enabled: true, ui: true },
   externalModules: { palette: { allowInstall: false, allowUpdate: false, allowUpload: false } },
-  editorTheme: { tours: false, palette: { catalogues: [] } },
+  editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
   logging: { console: { level: 'warn', metrics: false, audit: false } },
 });
 app.use('/', RED.httpAdmin);

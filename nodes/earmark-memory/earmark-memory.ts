@@ -4,9 +4,9 @@ import { BehaviorSubject, type Observable } from 'rxjs';
 import type { EarmarkError } from '../../src/errors.ts';
 import { Recogniser } from '../../src/recognition/recogniser.ts';
 import { createFeatureStorage, type DistanceMetric, type FeatureStorage } from '../../src/storage/index.ts';
-import { registerAdminRoutes } from '../memory/admin-routes.ts';
 import { codedError, NodeError } from '../node-error.ts';
 import { optionalNumber } from '../number-field.ts';
+import { registerAdminRoutes } from './admin-routes.ts';
 
 interface MemoryDef extends NodeDef {
   folder: string;

@@ -5,7 +5,7 @@ import {
   readSearch,
   readSelection,
   readWholeNumber,
-} from '../../nodes/memory/admin-requests.ts';
+} from '../../nodes/earmark-memory/admin-requests.ts';
 
 describe('requests to the admin routes', () => {
   test.each([
