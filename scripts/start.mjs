@@ -80,7 +80,7 @@ RED.init(server, {
   runtimeState: { enabled: true, ui: true },
   externalModules: { palette: { allowInstall: false, allowUpdate: false, allowUpload: false } },
   editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
-  logging: { console: { level: 'warn', metrics: false, audit: false } },
+  logging: { console: { level: 'error', metrics: false, audit: false } },
 });
 app.use('/', RED.httpAdmin);
 app.use('/', RED.httpNode);
