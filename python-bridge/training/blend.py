@@ -28,7 +28,7 @@ from evaluate import (
 )
 from model import Encoder, measured_statistics
 
-SHARES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 1.0)
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 1.0)
 
 
 @torch.no_grad()

@@ -72,8 +72,13 @@ def masked(bands: Tensor) -> Tensor:
     return bands
 
 
-def rate_at(step: int, progress: float) -> float:
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+def rate_at(step: int, elapsed: float, minutes: float, second: float) -> float:
+    """A cosine over `minutes`, then one from a third of the height over `second` more."""
+    minute = elapsed / 60
+    if minute < minutes:
+        cosine = 0.5 * (1 + math.cos(math.pi * minute / minutes))
+    else:
+        cosine = 0.5 / 3 * (1 + math.cos(math.pi * min(1.0, (minute - minutes) / max(second, 1e-6))))
     return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (LAST_SHARE + (1 - LAST_SHARE) * cosine)
 
 
@@ -142,7 +147,7 @@ class Averaging:
         return float(flat[0])
 
 
-def train_one(rank: int, processes: int, cache: Path, run: Path, minutes: float, threads: int) -> None:
+def train_one(rank: int, processes: int, cache: Path, run: Path, minutes: float, second: float, threads: int) -> None:
     """One of the processes that train together; the first one writes and reports."""
     if processes > 1:
         meeting = f"file://{(run / 'meeting').resolve()}"
@@ -176,7 +181,7 @@ def train_one(rank: int, processes: int, cache: Path, run: Path, minutes: float,
     last_saved, started, sums = elapsed, time.monotonic() - elapsed, np.zeros(3)
     for samples, names in batches_from(cache, SEED + 1000 * rank, step):
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, elapsed / (minutes * 60))
+            group["lr"] = rate_at(step, elapsed, minutes, second)
         contrastive, regression = training(pcm_of(samples), names)
         optimiser.zero_grad()
         (contrastive + REGRESSION_WEIGHT * regression).backward()
@@ -195,7 +200,7 @@ def train_one(rank: int, processes: int, cache: Path, run: Path, minutes: float,
                 f"regression {mean[1]:.3f}, rate {rate:.2e}",
             )
             sums[:] = 0
-        finished = elapsed >= minutes * 60
+        finished = elapsed >= (minutes + second) * 60
         if rank == 0 and (finished or elapsed - last_saved > CHECKPOINT_SECONDS):
             save(checkpoint, {
                 "training": training.state_dict(), "optimiser": optimiser.state_dict(),
@@ -221,11 +226,11 @@ def say(rank: int, text: str) -> None:
         print(f"train: {text}", flush=True)
 
 
-def train(cache: Path, run: Path, minutes: float, processes: int, threads: int) -> Path:
+def train(cache: Path, run: Path, minutes: float, second: float, processes: int, threads: int) -> Path:
     """Processes of one thread meet once a step; threads of one process would meet at every layer."""
     run.mkdir(parents=True, exist_ok=True)
     (run / "meeting").unlink(missing_ok=True)
-    arguments = (processes, cache, run, minutes, threads)
+    arguments = (processes, cache, run, minutes, second, threads)
     if processes == 1:
         train_one(0, *arguments)
     else:
@@ -251,6 +256,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=HERE / ".cache")
     parser.add_argument("--run", type=Path, default=HERE / ".cache" / "run")
     parser.add_argument("--minutes", type=float, default=60, help="training time by the clock")
+    parser.add_argument("--second", type=float, default=0, help="minutes of a second, lower schedule")
     parser.add_argument("--processes", type=int, default=2, help="that train together, one batch each")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--only-train", action="store_true", help="neither export nor evaluate")
@@ -262,7 +268,7 @@ def main() -> None:
     if options.snapshot:
         print(snapshot(options.cache, options.run, "snapshot.pt", 30))
         return
-    encoder = train(options.cache, options.run, options.minutes, options.processes, options.threads)
+    encoder = train(options.cache, options.run, options.minutes, options.second, options.processes, options.threads)
     if not options.only_train:
         from export import export
 
