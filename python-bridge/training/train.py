@@ -272,7 +272,7 @@ def main() -> None:
     if not options.only_train:
         from export import export
 
-        export(encoder, options.audio, HERE.parent / "encoders" / "earmark-small")
+        export(encoder, options.audio, HERE.parent / "encoders" / "earmark-small", cache=options.cache)
     print(f"done in {(time.monotonic() - start) / 60:.0f} min", flush=True)
 
 
