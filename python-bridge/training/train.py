@@ -1,6 +1,6 @@
 """Trains the shipped encoder: prepare, train, export, evaluate. Stop it and start it again freely.
 
-    python python-bridge/training/train.py --audio ../shared/audio --minutes 60
+    python python-bridge/training/train.py --audio ../shared/audio
 
 The schedule follows the clock, not a count of steps: a slow or busy machine takes fewer steps but
 still ends with a small learning rate.
@@ -255,8 +255,8 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, default=HERE.parents[2] / "shared" / "audio")
     parser.add_argument("--cache", type=Path, default=HERE / ".cache")
     parser.add_argument("--run", type=Path, default=HERE / ".cache" / "run")
-    parser.add_argument("--minutes", type=float, default=60, help="training time by the clock")
-    parser.add_argument("--second", type=float, default=0, help="minutes of a second, lower schedule")
+    parser.add_argument("--minutes", type=float, default=65, help="training time by the clock")
+    parser.add_argument("--second", type=float, default=6.2, help="minutes of a second, lower schedule")
     parser.add_argument("--processes", type=int, default=2, help="that train together, one batch each")
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--only-train", action="store_true", help="neither export nor evaluate")
