@@ -6,16 +6,16 @@ import { blockRows, type ColumnBlock, numericColumns, type PatternColumns } from
 
 /**
  * The columns as a file, so that a start need not read every record: a head of JSON with its length before it,
- * then per block the numeric columns, the ids' lengths and the ids; at the end the CRC-32 of all that.
+ * then per slice of a block the numeric columns, the ids' lengths and the ids; at the end the CRC-32 of all that.
  *
- * It is written while the memory is in use, block by block. A row that changes meanwhile is in the change log after
+ * It is written while the memory is in use, slice by slice. A row that changes meanwhile is in the change log after
  * `sequence`, and is read from its record by whoever loads the file.
  */
 interface Head {
-  format: 'earmark-columns.v1';
+  format: 'earmark-columns.v2';
   memory: string;
   sequence: number;
-  blocks: { rows: number; idBytes: number }[];
+  slices: { rows: number; idBytes: number }[];
   types: (string | null)[];
   sources: (string | null)[];
   labels: (string | null)[];
@@ -24,7 +24,9 @@ interface Head {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const format = 'earmark-columns.v1';
+const format = 'earmark-columns.v2';
+/** Packed in one turn of the event loop; a whole block would take 40 ms. Divides `blockRows`. */
+const sliceRows = 8_192;
 
 export async function saveColumns(
   folder: string,
@@ -33,19 +35,21 @@ export async function saveColumns(
 ): Promise<void> {
   const file = path.join(folder, memoryFiles.columns);
   const temporary = `${file}.tmp`;
-  const blocks: { rows: number; idBytes: number }[] = [];
+  const slices: { rows: number; idBytes: number }[] = [];
   const pieces: Uint8Array[] = [];
   for (const block of columns.blocks) {
-    const { rows, bytes, idBytes } = packBlock(block);
-    blocks.push({ rows, idBytes });
-    pieces.push(bytes);
-    await new Promise(setImmediate);
+    for (let first = 0; first < blockRows; first += sliceRows) {
+      const { rows, bytes, idBytes } = packSlice(block, first);
+      slices.push({ rows, idBytes });
+      pieces.push(bytes);
+      await new Promise(setImmediate);
+    }
   }
   // The strings last: a row packed above may use a code that was new then, none that is new now.
   const head: Head = {
     format,
     ...owner,
-    blocks,
+    slices,
     types: columns.types.table(),
     sources: columns.sources.table(),
     labels: columns.labels.table(),
@@ -100,9 +104,11 @@ export async function loadColumns(
   columns.labels.restore(head.labels);
   columns.tags.restore(head.tags);
   let offset = 4 + headBytes;
-  for (const [number, { rows, idBytes }] of head.blocks.entries()) {
-    offset = unpackBlock(bytes, offset, columns.blockFor(number * blockRows), rows, idBytes);
-    claim(columns, columns.blocks[number]!, rows);
+  for (const [number, { rows, idBytes }] of head.slices.entries()) {
+    const block = columns.blockFor(number * sliceRows);
+    const first = (number * sliceRows) % blockRows;
+    offset = unpackSlice(bytes, offset, block, first, rows, idBytes);
+    claim(columns, block, first, rows);
     await new Promise(setImmediate);
   }
   columns.types.sweep();
@@ -122,17 +128,17 @@ async function isWhole(bytes: Buffer): Promise<boolean> {
   return sum === bytes.readUInt32LE(end);
 }
 
-function packBlock(block: ColumnBlock): { rows: number; bytes: Uint8Array; idBytes: number } {
-  let rows = blockRows;
-  while (rows > 0 && block.type[rows - 1] === 0) rows--;
+function packSlice(block: ColumnBlock, first: number): { rows: number; bytes: Uint8Array; idBytes: number } {
+  let rows = sliceRows;
+  while (rows > 0 && block.type[first + rows - 1] === 0) rows--;
   const lengths = new Uint32Array(rows);
   const ids = new Array<string>(rows);
   for (let row = 0; row < rows; row++) {
-    ids[row] = block.ids[row] ?? '';
+    ids[row] = block.ids[first + row] ?? '';
     lengths[row] = ids[row]!.length;
   }
   const text = encoder.encode(ids.join(''));
-  const columns = [...numericColumns.map((name) => block[name].subarray(0, rows)), lengths];
+  const columns = [...numericColumns.map((name) => block[name].subarray(first, first + rows)), lengths];
   const bytes = new Uint8Array(columns.reduce((sum, column) => sum + column.byteLength, 0) + text.length);
   let offset = 0;
   for (const column of columns) {
@@ -143,28 +149,36 @@ function packBlock(block: ColumnBlock): { rows: number; bytes: Uint8Array; idByt
   return { rows, bytes, idBytes: text.length };
 }
 
-function unpackBlock(bytes: Buffer, from: number, block: ColumnBlock, rows: number, idBytes: number): number {
+function unpackSlice(
+  bytes: Buffer,
+  from: number,
+  block: ColumnBlock,
+  first: number,
+  rows: number,
+  idBytes: number,
+): number {
   let offset = from;
-  const fill = (column: Uint32Array | Float64Array) => {
+  const fill = (column: Uint32Array | Float64Array, start: number) => {
     const length = rows * column.BYTES_PER_ELEMENT;
-    new Uint8Array(column.buffer, column.byteOffset).set(bytes.subarray(offset, offset + length));
+    const target = new Uint8Array(column.buffer, column.byteOffset + start * column.BYTES_PER_ELEMENT);
+    target.set(bytes.subarray(offset, offset + length));
     offset += length;
   };
-  for (const name of numericColumns) fill(block[name]);
+  for (const name of numericColumns) fill(block[name], first);
   const lengths = new Uint32Array(rows);
-  fill(lengths);
+  fill(lengths, 0);
   const text = decoder.decode(bytes.subarray(offset, offset + idBytes));
   let at = 0;
   for (let row = 0; row < rows; row++) {
     const end = at + lengths[row]!;
-    if (block.type[row] !== 0) block.ids[row] = text.slice(at, end);
+    if (block.type[first + row] !== 0) block.ids[first + row] = text.slice(at, end);
     at = end;
   }
   return offset + idBytes;
 }
 
-function claim(columns: PatternColumns, block: ColumnBlock, rows: number): void {
-  for (let row = 0; row < rows; row++) {
+function claim(columns: PatternColumns, block: ColumnBlock, first: number, rows: number): void {
+  for (let row = first; row < first + rows; row++) {
     if (block.type[row] === 0) continue;
     columns.types.claim(block.type[row]!);
     columns.sources.claim(block.source[row]!);

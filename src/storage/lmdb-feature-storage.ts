@@ -152,7 +152,11 @@ export class LmdbFeatureStorage implements FeatureStorage {
   }
 
   getPatternById(id: string): Promise<StoredPattern | undefined> {
-    return this.#run(async (memory) => memory.repository.get(checkId(id)));
+    return this.#run(async (memory) => {
+      const checked = checkId(id);
+      await memory.repository.breathe();
+      return memory.repository.get(checked);
+    });
   }
 
   getClip(id: string): Promise<Uint8Array | undefined> {

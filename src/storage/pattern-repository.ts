@@ -26,6 +26,7 @@ export class PatternRepository {
   readonly #onDamage: (slot: number) => void;
   /** The last transaction that the columns show. */
   sequence = 0;
+  #turnEnds = 0;
 
   constructor(
     database: FeatureVectorDatabase,
@@ -126,7 +127,18 @@ export class PatternRepository {
     return items;
   }
 
+  /**
+   * Answers from memory resolve without a turn of the event loop: a caller that awaits one after the other would keep
+   * timers and sockets waiting. So now and then one waits for a turn.
+   */
+  async breathe(): Promise<void> {
+    if (performance.now() < this.#turnEnds) return;
+    await new Promise(setImmediate);
+    this.#turnEnds = performance.now() + millisecondsAtOnce;
+  }
+
   async query(query: CheckedQuery, limit: number): Promise<StoredPattern[]> {
+    await this.breathe();
     if (limit > fetchedAtOnce * 4) {
       const all: StoredPattern[] = [];
       for await (const pattern of this.iterate({ ...query, limit })) all.push(pattern);
@@ -139,6 +151,7 @@ export class PatternRepository {
   }
 
   async page(query: CheckedQuery, limit: number, cursor: unknown): Promise<PatternPage> {
+    await this.breathe();
     const after = cursor === undefined ? undefined : decodeCursor(query, cursor);
     const slots = await orderedSlots(this.columns, query, limit + 1, after);
     const more = slots.length > limit;
@@ -171,7 +184,8 @@ export class PatternRepository {
     return orderedSlots(this.columns, query, limit);
   }
 
-  count(query: CheckedQuery): Promise<number> {
+  async count(query: CheckedQuery): Promise<number> {
+    await this.breathe();
     return countMatches(this.columns, query);
   }
 
