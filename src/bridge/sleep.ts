@@ -1,4 +1,7 @@
-/** Resolves after `milliseconds`; rejects with the signal's reason as soon as it is aborted. Leaves no timer. */
+/**
+ * Resolves after `milliseconds`; rejects with the signal's reason as soon as it is aborted. Leaves no timer.
+ * Node's own `timers/promises` rejects with an AbortError in place of the reason, which here says why a call ended.
+ */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
