@@ -2,6 +2,7 @@
 //   src/, nodes/*.ts      → tsc                      → dist/
 //   nodes/<type>/editor.* → esbuild, one page each   → dist/nodes/<type>/<type>.html
 //   icons, locales        → copied beside the built node, where Node-RED looks for them
+//   nodes/earmark-capture/microphone-page/ → esbuild, a page outside the editor
 //   flows/*.json          → examples/, the only folder that Node-RED offers under Import
 // A build with nothing to do takes milliseconds; one that fails leaves the last good `dist/` alone.
 import { spawnSync } from 'node:child_process';
@@ -71,6 +72,16 @@ async function editorPage(type, folder) {
   return `${template}\n\n<script type="text/javascript">\n${code}</script>\n`;
 }
 
+/** The page with which a browser becomes a microphone; its worklet runs in a thread of its own, so it is a file of its own. */
+async function microphonePage() {
+  const { build: bundle } = await import('esbuild');
+  const folder = path.join(root, 'nodes', 'earmark-capture', 'microphone-page');
+  const outdir = path.join(fresh, 'dist', 'nodes', 'earmark-capture', 'microphone-page');
+  const entryPoints = ['page.ts', 'worklet.ts'].map((name) => path.join(folder, name));
+  await bundle({ entryPoints, outdir, bundle: true, format: 'esm', target: 'es2022', legalComments: 'none' });
+  for (const name of ['page.html', 'page.css']) cpSync(path.join(folder, name), path.join(outdir, name));
+}
+
 /** A node's own words, after those that all nodes share: each node set has a catalogue of its own in Node-RED. */
 function buildLocale(type, language) {
   const source = path.join(root, 'nodes', type, 'locales', language);
@@ -114,6 +125,7 @@ export async function build(log = () => {}) {
     compile('-p', 'tsconfig.editor.json');
     const isNode = (name) => existsSync(path.join(root, 'nodes', name, 'editor.html'));
     for (const type of readdirSync(path.join(root, 'nodes')).filter(isNode)) await buildNode(type);
+    await microphonePage();
     mkdirSync(path.join(fresh, 'examples'));
     for (const name of readdirSync(path.join(root, 'flows'))) {
       if (name.endsWith('.json')) cpSync(path.join(root, 'flows', name), path.join(fresh, 'examples', name));

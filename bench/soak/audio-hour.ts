@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lastValueFrom, tap } from 'rxjs';
@@ -9,9 +10,11 @@ import { extractFeatures, framePcm, fromFile, storePatterns, successes } from '.
 import { createFeatureStorage } from '../../src/storage/index.ts';
 import { startRealBridge } from '../../tests/real-bridge.ts';
 
+const sampleRate = 16_000;
+
 /**
  * `[minutes]`, default 60: a file of so much audio through features into the memory, and the encoder alone on a
- * tenth of it. Memory of both processes is taken after a tenth and at the most.
+ * tenth of it, before and after. Memory of both processes is taken after a tenth and at the most.
  */
 export async function run({ args }: { args: string[] }): Promise<Record<string, unknown>> {
   const minutes = Number(args[0] ?? 60);
@@ -23,9 +26,11 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
   await memory.initialize();
   try {
     const path = join(folder, 'long.wav');
-    writeFileSync(path, encodeWav(tonesInNoise(minutes * 60), 16_000));
+    await writeFile(path, wavOf(minutes));
     const windowsInAll = minutes * 60;
-    const alone = await encoderAlone(bridge, Math.ceil(windowsInAll / 10));
+    const tenth = Math.ceil(windowsInAll / 10);
+    await encoderAlone(bridge, Math.ceil(tenth / 10));
+    const before = await encoderAlone(bridge, tenth);
 
     const sizes = () => ({ node: process.memoryUsage.rss(), python: residentBytes(server.pid) });
     let early = sizes();
@@ -39,7 +44,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
         successes(),
         storePatterns(memory),
         tap(() => {
-          if (++stored === Math.ceil(windowsInAll / 10)) early = sizes();
+          if (++stored === tenth) early = sizes();
           if (stored % 50 !== 0) return;
           const now = sizes();
           most.node = Math.max(most.node, now.node);
@@ -48,13 +53,16 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
       ),
     );
     const seconds = (performance.now() - began) / 1000;
+    const after = await encoderAlone(bridge, tenth);
+    const alone = (before + after) / 2;
     return {
       model: model.name,
       windows: stored,
       expected: windowsInAll,
       stored: await memory.countPatterns(),
       x_realtime: Math.round(windowsInAll / seconds),
-      encoder_alone_x_realtime: Math.round(alone),
+      encoder_alone_x_realtime: [Math.round(before), Math.round(after)],
+      share_of_encoder_alone: Math.round((100 * windowsInAll) / seconds / alone) / 100,
       node_growth_mb: Math.round((most.node - early.node) / 1e6),
       python_growth_mb: Math.round((most.python - early.python) / 1e6),
     };
@@ -71,7 +79,7 @@ async function encoderAlone(bridge: PythonBridgeService, count: number): Promise
   const samples = tonesInNoise(1);
   async function* windows(): AsyncGenerator<AudioWindow, void, undefined> {
     for (let seq = 0; seq < count; seq++) {
-      yield { seq, firstSample: 16_000 * seq, sampleRate: 16_000, samples, gap: false };
+      yield { seq, firstSample: sampleRate * seq, sampleRate, samples, gap: false };
     }
   }
   const began = performance.now();
@@ -79,8 +87,18 @@ async function encoderAlone(bridge: PythonBridgeService, count: number): Promise
   return count / ((performance.now() - began) / 1000);
 }
 
+/** A WAV file in parts of a minute: an hour at once would be the most memory that this process ever has. */
+function* wavOf(minutes: number): Generator<Uint8Array, void, undefined> {
+  const minute = encodeWav(tonesInNoise(60), sampleRate);
+  const header = Buffer.from(minute.subarray(0, minute.length - 2 * 60 * sampleRate));
+  header.writeUInt32LE(header.length - 8 + minutes * 2 * 60 * sampleRate, 4);
+  header.writeUInt32LE(minutes * 2 * 60 * sampleRate, header.length - 4);
+  yield header;
+  for (let i = 0; i < minutes; i++) yield minute.subarray(header.length);
+}
+
 function tonesInNoise(seconds: number): Float32Array {
-  const samples = new Float32Array(seconds * 16_000);
+  const samples = new Float32Array(seconds * sampleRate);
   for (let i = 0; i < samples.length; i++) {
     samples[i] = 0.2 * Math.sin(i * (0.1 + 0.05 * Math.sin(i / 40_000))) + 0.05 * (Math.random() - 0.5);
   }

@@ -1,21 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lastValueFrom, type Observable, Subject, share, takeUntil, tap } from 'rxjs';
-import type { SourceEvent } from '../../src/audio/audio-source.ts';
+import { build } from '../../scripts/build.mjs';
 import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
-import {
-  extractFeatures,
-  findSimilar,
-  framePcm,
-  fromMicrophone,
-  segmentSounds,
-  soundPattern,
-  successes,
-} from '../../src/pipelines/index.ts';
-import { createFeatureStorage } from '../../src/storage/index.ts';
 import { startRealBridge } from '../../tests/real-bridge.ts';
+import { type FlowNode, NodeRed } from '../../tests/runtime/node-red.ts';
 import { VirtualMicrophone } from '../../tests/virtual-microphone.ts';
 
 const rate = 48_000;
@@ -24,109 +12,191 @@ const tone = Float32Array.from(
   { length: seconds * rate },
   (_, i) => 0.4 * Math.sin((2 * Math.PI * 700 * i) / rate),
 );
+const hopSeconds = 0.5;
+
+/** What the flow tells of a window of the one branch, or of a sound of the other. */
+interface Told {
+  /** Milliseconds since 1970 at which the message was there. */
+  at: number;
+  startTime: number;
+  gap: boolean;
+  /** Milliseconds since 1970 at which the sound ended, by the microphone's samples. */
+  endedAt: number;
+}
 
 /**
- * `[minutes]`, default 10: a microphone listened to for so long, in fixed windows and in segments at once, by the
- * real server and the real memory. Counts lost windows, times known sounds from their end to their matches, and
- * unplugs the microphone halfway.
+ * `[minutes]`, default 10: a real Node-RED listens to a microphone for so long, in fixed windows and in sounds at
+ * once, with the real server and memory. Counts lost windows, times a known sound from its end to the message of
+ * the similar node, and takes the microphone away halfway.
  */
 export async function run({ args }: { args: string[] }): Promise<Record<string, unknown>> {
   const minutes = Number(args[0] ?? 10);
-  const folder = mkdtempSync(join(tmpdir(), 'earmark-live-'));
+  await build();
   const server = await startRealBridge();
   const bridge = new PythonBridgeService({ baseUrl: server.url, token: server.token });
   const model = (await bridge.listModels())[0]!.model!;
-  const memory = createFeatureStorage({ indexPath: join(folder, 'memory'), dimensions: model.dimensions });
-  await memory.initialize();
   const microphone = await VirtualMicrophone.start();
+  const nodeRed = await NodeRed.start({ flows: [] });
   try {
-    const stop = new Subject<void>();
-    const events: SourceEvent[] = [];
-    const until = <T>(observable: Observable<T>) => observable.pipe(takeUntil(stop));
-    const audio = fromMicrophone({ device: microphone.device, onEvent: (event) => events.push(event) }).pipe(
-      share(),
-    );
+    await nodeRed.deploy(flow(server, microphone.device, model.dimensions));
+    await nodeRed.status('sounds', 'status.listening');
+    await nodeRed.status('windows', 'status.listening');
+    const started = nodeRed.log.length;
+    const told = (id: string) => nodeRed.debugged(id).map((text) => JSON.parse(text) as Told);
 
-    let windows = 0;
-    let gaps = 0;
-    let holes = 0;
-    let failed = 0;
-    let expected = 0;
-    const counting = audio.pipe(
-      framePcm({ windowMs: 1000, hopMs: 500 }),
-      extractFeatures(bridge),
-      successes(() => failed++),
-      tap(({ firstSample, gap }) => {
-        windows++;
-        if (gap) gaps++;
-        else if (windows > 1 && firstSample !== expected) holes++;
-        expected = firstSample + 8000;
-      }),
-    );
-    const matched: { at: number; similarity: number }[] = [];
-    const matching = audio.pipe(
-      segmentSounds(),
-      extractFeatures(bridge),
-      successes(() => failed++),
-      findSimilar(memory, { maxResults: 1 }),
-      tap(({ sound, matches }) => {
-        const [best] = matches;
-        if (best === undefined) void memory.storePattern(soundPattern(sound), { sourceId: 'first hearing' });
-        else matched.push({ at: performance.now(), similarity: best.similarity });
-      }),
-    );
-    const done = [counting, matching].map((each) =>
-      lastValueFrom(until(each as Observable<unknown>), { defaultValue: 0 }),
-    );
-
+    // The first hearing is stored; what the flow needs once is done by then.
+    await microphone.play(tone, rate);
+    await nodeRed.debug('taught');
     await sleep(2000);
-    const rssBefore = process.memoryUsage.rss();
-    const delays: number[] = [];
-    const end = performance.now() + minutes * 60_000;
+    const before = { nodeRed: residentBytes(nodeRed.pid), server: residentBytes(server.pid) };
+    const fromCommand: number[] = [];
+    const fromSamples: number[] = [];
+    let played = 0;
     let unplugged = false;
+    const end = performance.now() + minutes * 60_000;
     while (performance.now() < end) {
-      const before = matched.length;
-      const started = performance.now();
+      const known = told('heard').length;
+      const commanded = Date.now();
       await microphone.play(tone, rate);
+      played++;
       await sleep(2000);
-      const found = matched[before];
-      if (found !== undefined) delays.push(found.at - started - 1000 * seconds);
+      const heard = told('heard')[known];
+      if (heard !== undefined) {
+        fromCommand.push(heard.at - commanded - 1000 * seconds);
+        fromSamples.push(heard.at - heard.endedAt);
+      }
       if (!unplugged && performance.now() > end - minutes * 30_000) {
         unplugged = true;
         await microphone.unplug();
         await sleep(1500);
         await microphone.replug();
-        await sleep(3000);
+        await sleep(5000);
       }
-      await sleep(3000);
+      await sleep(2000);
     }
+    const windows = told('window');
     const encoder = await encoderTime(bridge, model.sampleRate);
-    stop.next();
-    await Promise.all(done);
-    delays.sort((a, b) => a - b);
     return {
       minutes,
       model: model.name,
-      windows,
+      windows: windows.length,
       /** One where it was unplugged. */
-      gaps,
-      holes,
-      failed,
-      events: events.map(({ type }) => type).join(' '),
-      dropped_ms: events.reduce((sum, event) => sum + (event.type === 'dropped' ? event.milliseconds : 0), 0),
-      sounds_matched: delays.length,
-      end_to_match_p50_ms: Math.round(delays[Math.floor(delays.length / 2)] ?? Number.NaN),
-      end_to_match_p95_ms: Math.round(delays[Math.floor(delays.length * 0.95)] ?? Number.NaN),
+      gaps: windows.filter(({ gap }) => gap).length,
+      holes: windows.filter(
+        ({ gap, startTime }, i) =>
+          i > 0 && !gap && Math.abs(startTime - windows[i - 1]!.startTime - hopSeconds) > 0.001,
+      ).length,
+      sounds_played: played,
+      sounds_matched: fromCommand.length,
+      /** From the command that plays the sound, and the sound's length: the player's own start is in it. */
+      end_to_message_ms: spread(fromCommand),
+      /** From the end of the sound as the capture node gives it. */
+      end_to_message_by_samples_ms: spread(fromSamples),
       encoder_ms: Math.round(encoder),
-      rss_growth_mb: Math.round((process.memoryUsage.rss() - rssBefore) / 1e6),
+      node_red_growth_mb: Math.round((residentBytes(nodeRed.pid) - before.nodeRed) / 1e6),
+      server_growth_mb: Math.round((residentBytes(server.pid) - before.server) / 1e6),
+      warnings: nodeRed.log.slice(started).filter((line) => /\[(warn|error)\]/.test(line)),
     };
   } finally {
+    await nodeRed.stop();
     await microphone.stop();
-    await memory.close();
     await bridge.close();
     await server[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Two capture nodes with the dialog's defaults, one for each way of cutting. */
+function flow(server: { url: string; token: string }, device: string, dimensions: number): FlowNode[] {
+  const capture = {
+    type: 'earmark-capture',
+    source: 'microphone',
+    device,
+    windowSeconds: '1',
+    hopSeconds: String(hopSeconds),
+    pauseSeconds: '0.15',
+    maxSeconds: '5',
+    autoStart: true,
+    format: 'raw',
+  };
+  const extract = {
+    type: 'earmark-wav2vec2-extract',
+    bridge: 'bridge',
+    cut: 'whole',
+    model: '',
+    passSound: true,
+    queueLimit: '32',
+    queuePolicy: 'dropOldest',
+  };
+  const tell = `const { startTime, gap, startedAt, durationMs } = msg.audio;
+return { payload: JSON.stringify({ at: Date.now(), startTime, gap, endedAt: startedAt + durationMs }) };`;
+  const first = `if (context.get('taught')) return null;
+context.set('taught', true);
+return msg;`;
+  const says = { type: 'debug', active: true, tosidebar: true, complete: 'payload', targetType: 'msg' };
+  const nodes: FlowNode[] = [
+    { id: 'windows', ...capture, cut: 'windows', wires: [['windowFeatures']] },
+    { id: 'windowFeatures', ...extract, wires: [['windowTell']] },
+    { id: 'windowTell', type: 'function', func: tell, outputs: 1, wires: [['window']] },
+    { id: 'window', ...says },
+    { id: 'sounds', ...capture, cut: 'sounds', wires: [['soundFeatures']] },
+    { id: 'soundFeatures', ...extract, wires: [['similar']] },
+    {
+      id: 'similar',
+      type: 'earmark-similar',
+      memory: 'memory',
+      mode: 'label',
+      limit: '5',
+      label: '',
+      labelType: 'str',
+      confirmations: '1',
+      holdBackSeconds: '0',
+      wires: [['heardTell'], ['first']],
+    },
+    { id: 'heardTell', type: 'function', func: tell, outputs: 1, wires: [['heard']] },
+    { id: 'heard', ...says },
+    { id: 'first', type: 'function', func: first, outputs: 1, wires: [['store']] },
+    {
+      id: 'store',
+      type: 'earmark-store-pattern',
+      memory: 'memory',
+      label: 'tone',
+      labelType: 'str',
+      kind: 'sound',
+      tags: '',
+      keepClip: true,
+      wires: [['taught']],
+    },
+    { id: 'taught', ...says },
+  ];
+  return [
+    { id: 'tab', type: 'tab', label: 'soak' },
+    {
+      id: 'bridge',
+      type: 'earmark-bridge',
+      mode: 'remote',
+      url: server.url,
+      timeout: '30',
+      retries: '3',
+      credentials: { token: server.token },
+    },
+    {
+      id: 'memory',
+      type: 'earmark-memory',
+      folder: 'soak',
+      clipMegabytes: '10',
+      metric: 'cosine',
+      dimensions: String(dimensions),
+      saveChanges: '1000',
+      saveSeconds: '60',
+    },
+    ...nodes.map((node) => ({ z: 'tab', x: 0, y: 0, name: '', wires: [], ...node })),
+  ];
+}
+
+function spread(milliseconds: number[]) {
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN);
+  return { p50: at(0.5), p95: at(0.95), worst: at(1) };
 }
 
 /** Milliseconds that the encoder alone takes for a sound of the same length, the middle of nine. */
@@ -139,4 +209,8 @@ async function encoderTime(bridge: PythonBridgeService, sampleRate: number): Pro
     times.push(performance.now() - began);
   }
   return times.toSorted((a, b) => a - b)[4]!;
+}
+
+function residentBytes(pid: number): number {
+  return 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
 }

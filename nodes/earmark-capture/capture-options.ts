@@ -36,7 +36,7 @@ export function captureOptions(fields: CaptureFields, message: Message): Capture
     cut: options.cut === 'windows' ? 'windows' : 'sounds',
     windowSeconds,
     hopSeconds: Math.min(windowSeconds, bounded(options.hopSeconds, windowSeconds, 0.02, 30)),
-    pauseSeconds: bounded(options.pauseSeconds, 0.3, 0.05, 5),
+    pauseSeconds: bounded(options.pauseSeconds, 0.15, 0.05, 5),
     maxSeconds: bounded(options.maxSeconds, 5, 0.2, 30),
     pace: options.pace === 'live' ? 'live' : 'fast',
     format: options.format === 'wav' ? 'wav' : 'raw',

@@ -3,7 +3,7 @@ import { numberBetween } from '../editor/number-between.ts';
 
 interface Properties {
   name: string;
-  source: 'microphone' | 'file' | 'url' | 'message' | 'samples';
+  source: 'microphone' | 'browser' | 'file' | 'url' | 'message' | 'samples';
   device: string;
   path: string;
   pathType: string;
@@ -52,14 +52,14 @@ RED.nodes.registerType<Properties>('earmark-capture', {
     url: {
       value: '',
       validate: function (value: string): boolean {
-        return this.source !== 'url' || this.urlType !== 'str' || /^https?:\/\/\S+$/.test(value);
+        return this.source !== 'url' || this.urlType !== 'str' || /^(https?|rtsps?):\/\/\S+$/.test(value);
       },
     },
     urlType: { value: 'str' },
     cut: { value: 'sounds' },
     windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
     hopSeconds: { value: '0.5', validate: numberBetween({ min: 0.02, max: 30 }) },
-    pauseSeconds: { value: '0.3', validate: numberBetween({ min: 0.05, max: 5 }) },
+    pauseSeconds: { value: '0.15', validate: numberBetween({ min: 0.05, max: 5 }) },
     maxSeconds: { value: '5', validate: numberBetween({ min: 0.2, max: 30 }) },
     pace: { value: 'fast' },
     autoStart: { value: true },
@@ -86,6 +86,8 @@ RED.nodes.registerType<Properties>('earmark-capture', {
     typedField('path', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
     typedField('url', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
     suggest('node-input-device', 'earmark/capture/devices', (answer) => answer as string[]);
+    const page = new URL(`earmark/capture/${this.id}/microphone`, location.href).href;
+    $('#earmark-microphone-page').attr('href', page).text(page);
     startMeter(this.id);
   },
   oneditsave: () => stopMeter(),

@@ -21,10 +21,11 @@ import { payloadSource, type SoundFormat, soundProperties } from '../sound-messa
 import { StatusLight } from '../status-light.ts';
 import { typedText } from '../typed-value.ts';
 import { type CaptureFields, captureOptions } from './capture-options.ts';
+import { registerMicrophonePage } from './microphone-page.ts';
 import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
 
 interface CaptureDef extends NodeDef, CaptureFields {
-  source: 'microphone' | 'file' | 'url' | 'message' | 'samples';
+  source: 'microphone' | 'browser' | 'file' | 'url' | 'message' | 'samples';
   device: string;
   path: string;
   pathType: string;
@@ -44,6 +45,7 @@ const startDelayMs = 100;
 
 const statuses = {
   listening: { fill: 'green', shape: 'dot', text: 'status.listening' },
+  browser: { fill: 'yellow', shape: 'ring', text: 'status.browser' },
   playing: { fill: 'blue', shape: 'dot', text: 'status.playing' },
   waiting: { fill: 'grey', shape: 'ring', text: 'status.waiting' },
   stopped: { fill: 'grey', shape: 'ring', text: 'status.stopped' },
@@ -61,16 +63,26 @@ export default function (RED: NodeAPI): void {
     },
   );
 
+  const microphonePage = registerMicrophonePage(RED);
+
   function Capture(this: Node, def: CaptureDef): void {
     RED.nodes.createNode(this, def);
     const light = new StatusLight(this);
-    const live = def.source === 'microphone' || def.source === 'url';
+    const live = def.source === 'microphone' || def.source === 'browser' || def.source === 'url';
     const onEvent = (event: SourceEvent) => {
-      if (event.type === 'lost') showRetry(RED, light, event.error.code);
+      if (event.type === 'lost') showLoss(event.error.code);
       if (!live || (event.type !== 'started' && event.type !== 'recovered')) return;
       light.say('condition');
       light.say('work', statuses.listening);
     };
+
+    const showLoss = (code: string) =>
+      light.say(
+        'condition',
+        def.source === 'browser'
+          ? statuses.browser
+          : { fill: 'yellow', shape: 'ring', text: RED._('status.retrying', { code }) },
+      );
 
     const open = async (message: Message): Promise<AudioSource> => {
       const options = plainObject(message.options);
@@ -79,6 +91,9 @@ export default function (RED: NodeAPI): void {
           const device = text(options.device) ?? text(def.device);
           return microphoneSource({ ...(device !== undefined && { device }), onEvent });
         }
+        case 'browser':
+          light.say('work', statuses.browser);
+          return microphonePage.source(this.id, onEvent);
         case 'url': {
           const url = text(options.url) ?? (await typedText(RED, this, def.url, def.urlType, message));
           if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
@@ -161,7 +176,7 @@ export default function (RED: NodeAPI): void {
           const error = codedError(thrown);
           if (!error.retryable) throw error;
           this.warn(error.message);
-          showRetry(RED, light, error.code);
+          showLoss(error.code);
         }
         await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
@@ -189,10 +204,6 @@ function findPath(userDir: string, name: string): string {
   const own = path.resolve(userDir, name);
   const shipped = path.resolve(path.dirname(sampleSounds), name);
   return !existsSync(own) && existsSync(shipped) ? shipped : own;
-}
-
-function showRetry(RED: NodeAPI, light: StatusLight, code: string): void {
-  light.say('condition', { fill: 'yellow', shape: 'ring', text: RED._('status.retrying', { code }) });
 }
 
 function text(value: unknown): string | undefined {

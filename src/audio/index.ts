@@ -3,6 +3,11 @@ export { AudioError, type AudioErrorCode } from './audio-error.ts';
 export { type AudioFormat, detectAudioFormat } from './audio-format.ts';
 export type { AudioSource, SourceEvent, SourceOptions } from './audio-source.ts';
 export { BoundedQueue, type BoundedQueueOptions, type Overflow } from './bounded-queue.ts';
+export {
+  BrowserMicrophone,
+  type BrowserMicrophoneOptions,
+  type RecordingPart,
+} from './browser-microphone.ts';
 export { type BufferSourceOptions, bufferSource } from './buffer-source.ts';
 export type { FfmpegOptions } from './ffmpeg.ts';
 export { findFfmpeg } from './ffmpeg.ts';

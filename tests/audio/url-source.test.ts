@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SourceEvent } from '../../src/audio/audio-source.ts';
+import { measureFrequencyRange } from '../../src/audio/frequency-range.ts';
 import type { PcmChunk } from '../../src/audio/pcm.ts';
 import { urlSource } from '../../src/audio/url-source.ts';
 import { encodeWav } from '../../src/audio/wav-writer.ts';
 import { liveChildren } from './live-children.ts';
 import { noFfmpeg } from './needs-ffmpeg.ts';
-import { collect, noise } from './signals.ts';
+import { RtspCamera } from './rtsp-camera.ts';
+import { collect, joined, noise } from './signals.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -71,6 +73,41 @@ describe.skipIf(noFfmpeg)('urlSource (needs ffmpeg)', () => {
     }
     expect(chunks.some(({ gap }) => gap)).toBe(true);
     expect(liveChildren()).not.toContain('ffmpeg');
+  });
+
+  it('hears a camera by RTSP, and again when it has hung up', async () => {
+    await using camera = await RtspCamera.start();
+    const events: SourceEvent[] = [];
+    const source = urlSource(camera.url(), { onEvent: (event) => events.push(event) });
+    const chunks: PcmChunk[] = [];
+    const abort = new AbortController();
+    const reading = (async () => {
+      let heard = 0;
+      for await (const chunk of source.chunks(abort.signal)) {
+        chunks.push(chunk);
+        heard += chunk.samples.length;
+        if (heard > 8000 && !events.some(({ type }) => type === 'lost')) camera.hangUp();
+        if (chunk.gap) abort.abort();
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(events.map(({ type }) => type)).toEqual(['started', 'lost', 'recovered']);
+    expect(JSON.stringify(events) + source.info.sourceId).not.toMatch(/anna|s3cret/);
+    const heard = joined(chunks.filter(({ gap }) => !gap).map(({ samples }) => samples));
+    const { low, high } = measureFrequencyRange(heard.slice(0, 8000), 16_000);
+    expect(low).toBeLessThan(700);
+    expect(high).toBeGreaterThan(700);
+    expect(high - low).toBeLessThan(200);
+    expect(liveChildren()).not.toContain('ffmpeg');
+  });
+
+  it('says that a camera does not take the password', async () => {
+    await using camera = await RtspCamera.start();
+    const reading = collect(urlSource(camera.url('anna', 'wrong'), { retries: 0 }).chunks());
+    await expect(reading).rejects.toMatchObject({
+      code: 'STREAM',
+      message: expect.stringMatching(/^rtsp:\/\/127\.0\.0\.1:\d+\/live cannot be heard: .*401/),
+    });
   });
 
   it('gives a silent connection up', async () => {

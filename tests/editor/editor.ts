@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-const program = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const browserProgram = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Why the editor cannot be tested here; undefined where it can. Under CI it must be possible. */
-export const noBrowser: string | undefined = existsSync(program)
+export const noBrowser: string | undefined = existsSync(browserProgram)
   ? undefined
-  : `needs Chromium at ${program}: apt install chromium, or set CHROMIUM`;
+  : `needs Chromium at ${browserProgram}: apt install chromium, or set CHROMIUM`;
 
 if (noBrowser && process.env.CI === 'true') throw new Error(`The editor's tests ${noBrowser}.`);
 
@@ -40,7 +40,7 @@ export class Editor {
 
   static async open(url: string, options: { dark?: boolean; locale?: string } = {}): Promise<Editor> {
     const browser = await chromium.launch({
-      executablePath: program,
+      executablePath: browserProgram,
       args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
     });
     const page = await browser.newPage({

@@ -52,7 +52,7 @@ const defaults: Record<string, object> = {
     cut: 'windows',
     windowSeconds: '1',
     hopSeconds: '1',
-    pauseSeconds: '0.3',
+    pauseSeconds: '0.15',
     maxSeconds: '5',
     pace: 'fast',
     autoStart: false,
