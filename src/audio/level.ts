@@ -18,7 +18,9 @@ export function measureLevel(samples: Float32Array): SoundLevel {
   let energy = 0;
   let peak = 0;
   let clipped = 0;
-  for (const sample of samples) {
+  // By index: an iterator takes four times as long, and every window is measured.
+  for (let i = 0; i < samples.length; i++) {
+    const sample = samples[i]!;
     energy += sample * sample;
     const size = Math.abs(sample);
     if (size > peak) peak = size;

@@ -40,40 +40,70 @@ export class PowerSpectrum {
   /** Measures `size` samples from `offset`; samples beyond the end count as zero. */
   measure(samples: Float32Array, offset = 0): Float64Array {
     const half = this.size / 2;
+    // Fields of a class are looked up each time; in these loops that is a third of the work.
     const re = this.#re;
     const im = this.#im;
+    const window = this.#window;
+    const reversed = this.#reversed;
+    const whole = offset + this.size <= samples.length;
+    const frame = whole ? samples.subarray(offset, offset + this.size) : this.#padded(samples, offset);
     for (let i = 0; i < half; i++) {
-      const at = this.#reversed[i]!;
-      re[i] = (samples[offset + 2 * at] ?? 0) * this.#window[2 * at]!;
-      im[i] = (samples[offset + 2 * at + 1] ?? 0) * this.#window[2 * at + 1]!;
+      const at = 2 * reversed[i]!;
+      re[i] = frame[at]! * window[at]!;
+      im[i] = frame[at + 1]! * window[at + 1]!;
     }
     this.#transform(re, im);
-    const scale = 1 / ((this.size * this.size) / 4);
-    for (let k = 0; k <= half; k++) {
-      const a = k % half;
-      const b = (half - k) % half;
+    this.#split(re, im);
+    return this.power;
+  }
+
+  #padded(samples: Float32Array, offset: number): Float32Array {
+    const frame = new Float32Array(this.size);
+    frame.set(samples.subarray(offset));
+    return frame;
+  }
+
+  /** The powers of the real frame, of whose even and odd samples `re` and `im` are the transform. */
+  #split(re: Float64Array, im: Float64Array): void {
+    const half = this.size / 2;
+    const power = this.power;
+    const cosines = this.#cos;
+    const sines = this.#sin;
+    const scale = 4 / (this.size * this.size);
+    power[0] = (re[0]! + im[0]!) ** 2 * scale;
+    power[half] = (re[0]! - im[0]!) ** 2 * scale;
+    for (let a = 1, b = half - 1; a < half; a++, b--) {
       const evenRe = (re[a]! + re[b]!) / 2;
       const evenIm = (im[a]! - im[b]!) / 2;
       const oddRe = (im[a]! + im[b]!) / 2;
       const oddIm = (re[b]! - re[a]!) / 2;
-      const cos = k === half ? -1 : this.#cos[k]!;
-      const sin = k === half ? 0 : this.#sin[k]!;
+      const cos = cosines[a]!;
+      const sin = sines[a]!;
       const x = evenRe + cos * oddRe - sin * oddIm;
       const y = evenIm + cos * oddIm + sin * oddRe;
-      this.power[k] = (x * x + y * y) * scale;
+      power[a] = (x * x + y * y) * scale;
     }
-    return this.power;
   }
 
   #transform(re: Float64Array, im: Float64Array): void {
     const n = re.length;
-    for (let span = 1; span < n; span *= 2) {
+    const cosines = this.#cos;
+    const sines = this.#sin;
+    // Neighbours are joined without a turn.
+    for (let top = 0; top < n; top += 2) {
+      const x = re[top + 1]!;
+      const y = im[top + 1]!;
+      re[top + 1] = re[top]! - x;
+      im[top + 1] = im[top]! - y;
+      re[top]! += x;
+      im[top]! += y;
+    }
+    for (let span = 2; span < n; span *= 2) {
       const step = n / span;
       for (let start = 0; start < n; start += 2 * span) {
-        for (let i = 0; i < span; i++) {
-          const cos = this.#cos[i * step]!;
-          const sin = this.#sin[i * step]!;
-          const top = start + i;
+        for (let top = start, turn = 0; top < start + span; top++, turn += step) {
+          const cos = cosines[turn]!;
+          const sin = sines[turn]!;
           const bottom = top + span;
           const x = re[bottom]! * cos - im[bottom]! * sin;
           const y = re[bottom]! * sin + im[bottom]! * cos;
