@@ -13,7 +13,8 @@ const style = `
   .earmark-form details { margin-top: 4px; }
   .earmark-form summary { cursor: pointer; margin-bottom: 10px; color: var(--red-ui-secondary-text-color); }
   .earmark-form .earmark-meter { display: inline-block; width: calc(100% - 136px); height: 10px; border-radius: 5px;
-    background: var(--red-ui-secondary-background); overflow: hidden; vertical-align: middle; }
+    box-sizing: border-box; border: 1px solid var(--red-ui-form-input-border-color, #999); background: var(--red-ui-secondary-background);
+    overflow: hidden; vertical-align: middle; }
   .earmark-form .earmark-meter > span { display: block; height: 100%; width: 0; background: var(--red-ui-node-status-colors-green, #5a8); }
 `;
 

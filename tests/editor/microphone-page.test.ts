@@ -14,10 +14,11 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const rate = 48_000;
 const route = '/earmark/capture/kitchen/microphone';
 
-/** A second of 700 Hz and a second of near silence, which Chromium takes for its microphone, again and again. */
+/** Half a second of 700 Hz and half a second of near silence, which Chromium takes for its microphone, again and again. */
 const heard = Float32Array.from(
-  { length: 2 * rate },
-  (_, i) => (i < rate ? 0.3 * Math.sin((2 * Math.PI * 700 * i) / rate) : 0) + 0.0005 * (Math.random() - 0.5),
+  { length: rate },
+  (_, i) =>
+    (i < rate / 2 ? 0.3 * Math.sin((2 * Math.PI * 700 * i) / rate) : 0) + 0.0005 * (Math.random() - 0.5),
 );
 
 const flows: FlowNode[] = [
@@ -120,14 +121,14 @@ describe.skipIf(noBrowser)(`the page that makes a browser a microphone (${noBrow
     await nodeRed.debug('told', 3);
     // The first one may have been going on already.
     for (const { durationMs, gap, frequencyRange } of told().slice(1)) {
-      expect(Math.abs(durationMs - 1000)).toBeLessThan(60);
+      expect(Math.abs(durationMs - 500)).toBeLessThan(60);
       expect(gap).toBe(false);
       expect(frequencyRange.low).toBeLessThan(700);
       expect(frequencyRange.high).toBeGreaterThan(700);
       expect(frequencyRange.high).toBeLessThan(1000);
     }
     const [, second, third] = told();
-    expect(third!.startTime - second!.startTime).toBeCloseTo(2, 1);
+    expect(third!.startTime - second!.startTime).toBeCloseTo(1, 1);
     expect(await page.locator('#loss').isVisible()).toBe(false);
 
     const other = await open(nodeRed.url + route, 'de-DE');
@@ -136,11 +137,10 @@ describe.skipIf(noBrowser)(`the page that makes a browser a microphone (${noBrow
     await page.getByRole('button', { name: 'Stop' }).click();
     await nodeRed.status('kitchen', 'status.browser', { from: before });
     await says(other.page, /geht an den Node „kitchen tablet“/);
-    const known = told().length;
     await other.page.getByRole('button', { name: 'Mikrofon einschalten' }).click();
     await nodeRed.status('kitchen', 'status.listening', { from: before });
-    await nodeRed.debug('told', known + 1);
-    expect(told()[known]!.gap).toBe(true);
+    // The sound that the first one's end cut off is told only now, and has no gap before it.
+    await expect.poll(() => told().filter(({ gap }) => gap).length, { timeout: 15_000 }).toBe(1);
     expect([...faults, ...other.faults]).toEqual([]);
   }, 60_000);
 
