@@ -53,12 +53,15 @@ const longestLoadMs = 280_000;
  * Nothing is connected before the first call. Close it to let go of everything.
  *
  * @example
- * const bridge = new PythonBridgeService({ baseUrl: 'http://127.0.0.1:8000' });
- * const [window] = await bridge.processAudio(samples, { sampleRate: 16_000, window: 'whole' });
- * for await (const outcome of bridge.processAudioStream(windows)) {
- *   if (outcome.ok) console.log(outcome.value.firstSample, outcome.value.features);
- * }
+ * ```ts
+ * import { PythonBridgeService } from '@earmark/node-red-sound-memory/bridge';
+ *
+ * const bridge = new PythonBridgeService({ baseUrl: 'http://127.0.0.1:8000', token: process.env.EARMARK_TOKEN });
+ * const oneSecond = new Float32Array(16_000).map((_, i) => 0.3 * Math.sin(i / 8));
+ * const [window] = await bridge.processAudio(oneSecond, { sampleRate: 16_000, window: 'whole' });
+ * console.log(window.features.length); // 768
  * await bridge.close();
+ * ```
  */
 export class PythonBridgeService {
   readonly health: HealthMonitor;
