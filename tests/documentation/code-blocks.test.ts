@@ -1,91 +1,123 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasShippedModel, type RealBridge, startRealBridge } from '../real-bridge.ts';
-
-const root = path.resolve(import.meta.dirname, '../..');
-const pages = ['README.md', ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith('.md'),
-);
-
-interface Block {
-  page: string;
-  line: number;
-  language: string;
-  code: string;
-}
-
-function blocksOf(page: string): Block[] {
-  const text = readFileSync(path.join(root, page), 'utf8');
-  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map((match) => ({
-    page,
-    line: text.slice(0, match.index).split('\n').length,
-    language: match[1]!,
-    code: match[2]!,
-  }));
-}
+import { build } from '../../scripts/build.mjs';
+import { isInstalled } from '../../src/audio/microphone.ts';
+import { documentedExamples } from '../pipelines/documented-examples.ts';
+import { hasShippedModel, type RealBridge, startRealBridge, testPython } from '../real-bridge.ts';
+import { blocksOf, pages, root } from './pages.ts';
+import { Reader } from './reader.ts';
 
 const blocks = pages.flatMap(blocksOf);
+/** They need files, microphones and servers, which tests/pipelines/examples.test.ts gives them. */
+const runElsewhere = documentedExamples(new URL('../../src/pipelines/', import.meta.url)).map(
+  ({ code }) => code,
+);
 
-describe('code in the documentation', () => {
+/**
+ * The languages whose blocks are judged: `typescript`, declarations, by reference.test.ts, the others below. `text` is
+ * a picture made of letters, no code.
+ */
+const judged = ['ts', 'typescript', 'sh', 'json', 'js', 'nginx', 'text'];
+
+it('has no block that nobody judges', () => {
+  const others = blocks.filter(({ language }) => !judged.includes(language));
+  expect(others.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([]);
+});
+
+describe('what can be run', () => {
   let bridge: RealBridge;
-  let folder: string;
+  let reader: Reader;
 
   beforeAll(async () => {
-    bridge = await startRealBridge();
-    // Inside the project, so that the package's own name leads to the built package, as it does for a user.
-    mkdirSync(path.join(root, '.earmark'), { recursive: true });
-    folder = mkdtempSync(path.join(root, '.earmark', 'documentation-'));
-    cpSync(path.join(root, 'flows', 'sounds'), path.join(folder, 'flows', 'sounds'), { recursive: true });
+    if (!hasShippedModel) return;
+    [bridge] = await Promise.all([startRealBridge(), build()]);
+    reader = await Reader.start(bridge);
   });
 
   afterAll(async () => {
+    reader?.end();
     await bridge?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
   });
 
-  it.for(blocks.filter((block) => block.language === 'ts'))('$page:$line runs', async (block, { skip }) => {
+  const programs = blocks.filter((block) => block.language === 'ts' && !runElsewhere.includes(block.code));
+  it.for(programs)('$page:$line runs', async ({ page, line, code }, { skip }) => {
     if (!hasShippedModel) skip('python-bridge/encoders/earmark-small is not in this checkout');
-    const file = path.join(folder, `${path.basename(block.page, '.md')}-${block.line}.ts`);
-    writeFileSync(file, block.code.replaceAll('http://127.0.0.1:8000', bridge.url));
-    const child = spawn(process.execPath, [file], {
-      cwd: folder,
-      env: { ...process.env, EARMARK_TOKEN: bridge.token },
-      timeout: 25_000,
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
-    const [exitCode] = await once(child, 'close');
-    expect(exitCode, output).toBe(0);
+    const { status, output } = await reader.ts(`${path.basename(page, '.md')}-${line}.ts`, code);
+    expect(status, output).toBe(0);
     // A comment behind console.log says what is printed.
-    for (const [, said] of block.code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm))
-      expect(output).toContain(said);
+    for (const [, said] of code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)) expect(output).toContain(said);
   });
 
-  it.for(blocks.filter((block) => block.language === 'json'))('$page:$line is JSON', (block) => {
-    expect(() => JSON.parse(block.code)).not.toThrow();
+  const withShell = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'));
+  it.for(withShell)('the commands of %s do', async (page, { skip }) => {
+    if (!hasShippedModel) skip('python-bridge/encoders/earmark-small is not in this checkout');
+    const home = reader.homeFor(page);
+    for (const { line, language, code } of blocksOf(page)) {
+      if (language !== 'sh') continue;
+      const { status, output } = await reader.sh(home, code);
+      expect(status, `${page}:${line}\n${output}`).toBe(0);
+    }
+  });
+});
+
+describe('JSON', () => {
+  const written = blocks.filter(({ language }) => language === 'json');
+
+  it.for(written)('$page:$line can be read', ({ code }) => {
+    expect(() => JSON.parse(code)).not.toThrow();
   });
 
-  it('links only to pages and pictures that exist', () => {
-    const missing = pages.flatMap((page) => {
-      const text = readFileSync(path.join(root, page), 'utf8');
-      return [...text.matchAll(/\]\(([^)#]+?)(?:#[^)]*)?\)/g)]
-        .map((match) => match[1]!)
-        .filter((target) => !/^[a-z]+:/.test(target))
-        .filter((target) => !existsSync(path.join(root, path.dirname(page), target)))
-        .map((target) => `${page} → ${target}`);
+  it('is understood by the server where it is a models.json', async () => {
+    const models = written.filter(({ code }) => 'models' in JSON.parse(code));
+    expect(models.length).toBeGreaterThan(0);
+    const check =
+      'import json, sys; from earmark_bridge.models import ModelsFile\nfor text in json.load(sys.stdin): ModelsFile.model_validate_json(text)';
+    execFileSync(await testPython(), ['-c', check], {
+      cwd: path.join(root, 'python-bridge'),
+      input: JSON.stringify(models.map(({ code }) => code)),
     });
-    expect(missing).toEqual([]);
+  });
+});
+
+describe("Node-RED's settings", () => {
+  const settings = blocks.filter(({ language }) => language === 'js');
+  const { hasPermission } = createRequire(
+    createRequire(import.meta.url).resolve('@node-red/editor-api/lib/auth/permissions'),
+  )('./permissions') as { hasPermission(scope: string | string[], wanted: string): boolean };
+
+  it.for(settings)('$page:$line gives each user what the page says', ({ code }) => {
+    const module = {
+      exports: {} as { adminAuth?: { users: { username: string; permissions: string | string[] }[] } },
+    };
+    new Function('module', code)(module);
+    for (const { username, permissions } of module.exports.adminAuth?.users ?? []) {
+      expect(hasPermission(permissions, 'earmark.read'), username).toBe(true);
+      expect(hasPermission(permissions, 'earmark.write'), username).toBe(username === 'teacher');
+    }
+  });
+});
+
+describe('nginx', () => {
+  const configurations = blocks.filter(({ language }) => language === 'nginx');
+
+  it.for(configurations)('$page:$line leads to the bridge, WebSocket included', ({ code }, { skip }) => {
+    expect(code).toContain('proxy_pass http://127.0.0.1:8000/;');
+    expect(code).toMatch(/proxy_set_header Upgrade \$http_upgrade;\s+proxy_set_header Connection upgrade;/);
+    if (!isInstalled('nginx')) skip('nginx is not installed, so it was not asked');
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'earmark-nginx-'));
+    const file = path.join(folder, 'nginx.conf');
+    writeFileSync(
+      file,
+      `pid ${folder}/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n${code}}\n`,
+    );
+    try {
+      execFileSync('nginx', ['-t', '-q', '-p', folder, '-c', file], { stdio: 'pipe' });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

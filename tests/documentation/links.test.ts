@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { anchorsOf, linksOf, pages, root } from './pages.ts';
+
+it('leads only to pages, headings and pictures that exist', () => {
+  const missing = pages.flatMap((page) =>
+    linksOf(page)
+      .filter((target) => {
+        const [file, anchor] = target.split('#') as [string, string?];
+        const linked = file === '' ? page : path.posix.join(path.posix.dirname(page), file);
+        if (!existsSync(path.join(root, linked))) return true;
+        return anchor !== undefined && linked.endsWith('.md') && !anchorsOf(linked).includes(anchor);
+      })
+      .map((target) => `${page} → ${target}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+it('can be reached from the index of docs/, page by page', () => {
+  const reached = new Set<string>();
+  const follow = (page: string) => {
+    if (reached.has(page) || !pages.includes(page)) return;
+    reached.add(page);
+    for (const target of linksOf(page))
+      follow(path.posix.join(path.posix.dirname(page), target.split('#')[0]!));
+  };
+  follow('docs/README.md');
+  expect(pages.filter((page) => page.startsWith('docs/') && !reached.has(page))).toEqual([]);
+});
