@@ -1,4 +1,5 @@
-// `npm run reference`: writes docs/reference/ from the types of the package's entry points and from the nodes' help.
+// `npm run reference`: writes docs/reference/ from the types of the package's entry points and from the nodes' help, and
+// the README's figures from the encoder's card.
 // tests/documentation/reference.test.ts fails when the pages and their sources have drifted apart.
 //
 // Interfaces and types stand as they are written in `src/`; functions and classes as the compiler declares them in
@@ -232,22 +233,53 @@ function rootPage(): string {
   return page(packageName, about, files.flatMap(declarationsIn));
 }
 
-/** The pages of docs/reference/ by their file names. */
-export async function referencePages(): Promise<Map<string, string>> {
+const figuresBegin = "<!-- Written by scripts/reference.ts from the encoder's card: npm run reference -->\n";
+const figuresEnd = '<!-- The end of what is written from the card. -->\n';
+
+/** The encoder's card speaks to people who know the trade; the README takes one figure of each set from it. */
+function figures(): string {
+  const card = read('python-bridge', 'encoders', 'earmark-small', 'README.md');
+  const rows = [...card.matchAll(/^\| (.*) \|$/gm)].map(([, cells]) => cells!.split(' | '));
+  const column = rows.find(([first]) => first === 'set')?.indexOf('few-shot') ?? -1;
+  const sets = rows.flatMap(([set, ...values], index) => {
+    if (set === 'set' || set!.startsWith('-')) return [];
+    const floor = rows.slice(index + 1).find(([name]) => name === '- floor');
+    return [[set!, percent(values[column - 1]), percent(floor?.[column])].join(' | ')];
+  });
+  return [
+    '| | with the encoder | by plain spectra |',
+    '|---|---|---|',
+    ...sets.map((set) => `| ${set} |`),
+  ].join('\n');
+}
+
+function percent(share: string | undefined): string {
+  if (!(Number(share) > 0)) throw new Error("The encoder's card has no column few-shot that can be read.");
+  return `${Math.round(100 * Number(share))} %`;
+}
+
+function readmePage(): string {
+  const [before, rest] = read('README.md').split(figuresBegin) as [string, string];
+  return `${before}${figuresBegin}\n${figures()}\n\n${figuresEnd}${rest.split(figuresEnd)[1]}`;
+}
+
+/** The pages, relative to the root, that are written from the sources, in whole or in part. */
+export async function writtenPages(): Promise<Map<string, string>> {
   await build();
-  const pages = new Map<string, string>([
+  const pages = new Map([
     ['nodes.md', nodesPage()],
     ['package.md', rootPage()],
   ]);
   for (const { page: name, file, title, about } of entryPoints)
     pages.set(name, page(title, about, publicDeclarations(file)));
-  return new Map(
-    [...pages].map(([name, text]) => [name, text.replaceAll(/\n{3,}/g, '\n\n').replace(/\n*$/, '\n')]),
-  );
+  const reference = [...pages].map(([name, text]) => {
+    const tidied = text.replaceAll(/\n{3,}/g, '\n\n').replace(/\n*$/, '\n');
+    return [`docs/reference/${name}`, tidied] as const;
+  });
+  return new Map([...reference, ['README.md', readmePage()]]);
 }
 
 if (process.argv[1] === import.meta.filename) {
   mkdirSync(path.join(root, 'docs', 'reference'), { recursive: true });
-  for (const [name, text] of await referencePages())
-    writeFileSync(path.join(root, 'docs', 'reference', name), text);
+  for (const [name, text] of await writtenPages()) writeFileSync(path.join(root, name), text);
 }
