@@ -2,7 +2,6 @@ import { EarmarkError } from '../errors.ts';
 
 export type EvaluationErrorCode =
   /** The manifest cannot be read. */
-  | 'MANIFEST'
-  | 'CANCELLED';
+  'MANIFEST' | 'CANCELLED';
 
 export class EvaluationError extends EarmarkError<EvaluationErrorCode> {}
