@@ -19,7 +19,8 @@ from .pcm import SAMPLE_BYTES, decode
 if TYPE_CHECKING:
     from .connection import Connection
 
-# Room beside the largest window, so that small ones need not wait for its answer.
+# Room beside the largest window: what is answered is granted again once it exceeds this, so several windows at once,
+# and the largest one fits whenever nothing is left to answer.
 _GRANT_BEYOND_LARGEST: Final = 256 << 10
 
 
@@ -57,7 +58,6 @@ class Stream:
         # Bytes that the client may still send, bytes answered but not granted again, bytes the client takes.
         self._allowed = 0
         self._owed = 0
-        self._grant = 0
         self._credit = request.credit
         self._more_credit = asyncio.Event()
         self._items: asyncio.Queue[_Item] = asyncio.Queue()
@@ -144,11 +144,11 @@ class Stream:
             model = encoder.model
             self._check_rate(model)
             largest = HEADER_BYTES + model.maximum_samples * SAMPLE_BYTES[self._request.encoding]
-            self._grant = largest + _GRANT_BEYOND_LARGEST
-            with self._bridge.granting(self._grant):
+            granted = largest + _GRANT_BEYOND_LARGEST
+            with self._bridge.granting(granted):
                 self._encoder = encoder
-                self._allowed = self._grant
-                await self._send("opened", model=model.as_dict(), credit=self._grant)
+                self._allowed = granted
+                await self._send("opened", model=model.as_dict(), credit=granted)
                 await self._answer_all(features_frame_bytes(model.dimensions))
         finally:
             self._bridge.models.release(name)
@@ -210,9 +210,9 @@ class Stream:
         self._bridge.metrics.credit_stalled_seconds += time.monotonic() - began
 
     async def _grant_again(self, size: int) -> None:
-        """Gives answered bytes back, several windows at once, but all when nothing is left to answer."""
+        """Gives answered bytes back: in large steps, as a message for each window would cost as much as its answer."""
         self._owed += size
-        if self._bridge.draining or (self._owed < self._grant // 4 and self.outstanding):
+        if self._bridge.draining or self._owed <= _GRANT_BEYOND_LARGEST:
             return
         granted, self._owed = self._owed, 0
         self._allowed += granted

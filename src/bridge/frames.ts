@@ -6,6 +6,7 @@ export const frameHeaderBytes = 24;
 const protocolVersion = 1;
 const kinds = { window: 1, features: 2 } as const;
 const encodings = { s16le: 1, f32le: 2 } as const;
+const sampleBytes = { s16le: 2, f32le: 4 } as const;
 const gapFlag = 1;
 
 /** How samples travel: 16-bit halves the bytes; 32-bit floats keep what lies beyond 16 bits. */
@@ -27,6 +28,11 @@ export function featuresFrameBytes(dimensions: number): number {
   return frameHeaderBytes + 4 * dimensions;
 }
 
+/** Bytes of a window frame; what it costs of the credit. */
+export function windowFrameBytes(samples: number, encoding: PcmEncoding): number {
+  return frameHeaderBytes + samples * sampleBytes[encoding];
+}
+
 /**
  * A window frame whose `stream`, `seq` and `gap` are still blank: the frame is kept until it is answered and may be
  * sent again on another connection under other numbers. {@link addressFrame} fills them in.
@@ -39,11 +45,11 @@ export function encodeWindowFrame(samples: Float32Array, firstSample: number, en
       `A window's firstSample must be a whole number >= 0, not ${firstSample}.`,
     );
   }
-  const sampleBytes = encoding === 's16le' ? 2 : 4;
+  const loudest = loudestSample(samples);
   // Its own memory, so that the payload is aligned. Typed arrays are little-endian wherever Node and onnxruntime run.
-  const memory = new ArrayBuffer(frameHeaderBytes + samples.length * sampleBytes);
-  if (encoding === 's16le') writeInt16(samples, new Int16Array(memory, frameHeaderBytes));
-  else writeFloat32(samples, new Float32Array(memory, frameHeaderBytes));
+  const memory = new ArrayBuffer(windowFrameBytes(samples.length, encoding));
+  if (encoding === 'f32le') new Float32Array(memory, frameHeaderBytes).set(samples);
+  else writeInt16(samples, loudest, new Int16Array(memory, frameHeaderBytes));
   const frame = Buffer.from(memory);
   frame[0] = protocolVersion;
   frame[1] = kinds.window;
@@ -53,27 +59,37 @@ export function encodeWindowFrame(samples: Float32Array, firstSample: number, en
   return frame;
 }
 
-function writeInt16(samples: Float32Array, target: Int16Array): void {
+/** The largest magnitude. @throws BridgeError `BAD_REQUEST` where a sample is not finite or beyond ±8. */
+function loudestSample(samples: Float32Array): number {
+  let loudest = 0;
   for (let i = 0; i < samples.length; i++) {
-    const sample = samples[i]!;
-    if (!(sample >= -8 && sample <= 8)) throw badSample(sample, i);
-    const scaled = sample * 32_768;
-    // Rounds halves up, as Math.round does, at half its cost: this is most of what a window costs on its way out.
-    target[i] = scaled >= 32_767 ? 32_767 : scaled <= -32_768 ? -32_768 : ((scaled + 32_768.5) | 0) - 32_768;
+    const magnitude = Math.abs(samples[i]!);
+    // The comparison is false for NaN too.
+    if (!(magnitude <= 8)) {
+      throw new BridgeError(
+        'BAD_REQUEST',
+        `Sample ${i} of a window is ${samples[i]}; samples must be finite and lie in [-1, 1].`,
+      );
+    }
+    if (magnitude > loudest) loudest = magnitude;
+  }
+  return loudest;
+}
+
+/** Two loops because most windows need no clipping: this is most of what a window costs on its way out. */
+function writeInt16(samples: Float32Array, loudest: number, target: Int16Array): void {
+  if (loudest * 32_768 < 32_767) {
+    for (let i = 0; i < samples.length; i++) target[i] = roundHalfUp(samples[i]! * 32_768);
+  } else {
+    for (let i = 0; i < samples.length; i++) {
+      target[i] = Math.max(-32_768, Math.min(32_767, roundHalfUp(samples[i]! * 32_768)));
+    }
   }
 }
 
-function writeFloat32(samples: Float32Array, target: Float32Array): void {
-  for (let i = 0; i < samples.length; i++) {
-    const sample = samples[i]!;
-    if (!(sample >= -8 && sample <= 8)) throw badSample(sample, i);
-    target[i] = sample;
-  }
-}
-
-function badSample(sample: number, index: number): BridgeError {
-  const expected = 'samples must be finite and lie in [-1, 1]';
-  return new BridgeError('BAD_REQUEST', `Sample ${index} of a window is ${sample}; ${expected}.`);
+/** As Math.round, at half its cost; a number below -32768.5 stays below -32768. */
+function roundHalfUp(value: number): number {
+  return ((value + 32_768.5) | 0) - 32_768;
 }
 
 /** Writes the numbers under which `frame` goes out now. */

@@ -5,7 +5,7 @@ import { cancelled } from './deadline.ts';
 import type { WindowOutcome } from './embedded-window.ts';
 import type { EncoderModel } from './encoder-model.ts';
 import { FeatureCredit } from './feature-credit.ts';
-import { addressFrame, type FeaturesFrame, featuresFrameBytes } from './frames.ts';
+import { addressFrame, type FeaturesFrame, featuresFrameBytes, windowFrameBytes } from './frames.ts';
 import { type KeptWindow, KeptWindows, keepWindow } from './kept-windows.ts';
 import { OutcomeQueue } from './outcome-queue.ts';
 import { badResponse, type SocketStream, type StreamSocket } from './stream-socket.ts';
@@ -37,8 +37,8 @@ type Attachment =
   | { value: 'detached' }
   /** The server does not take it now; the session will try again. */
   | { value: 'refused' }
-  | { value: 'opening'; socket: StreamSocket; number: number; maxBytes: number; since: number }
-  | { value: 'open'; socket: StreamSocket; number: number; maxBytes: number; model: EncoderModel }
+  | { value: 'opening'; socket: StreamSocket; number: number; maxMessageBytes: number; since: number }
+  | { value: 'open'; socket: StreamSocket; number: number; maxFrameBytes: number; model: EncoderModel }
   | { value: 'ended' };
 
 /** PCM held without an answer; one window may always be held, however long. */
@@ -75,8 +75,6 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   #credit = 0;
   /** Since when a window waits for credit. */
   #stalledAt: number | undefined;
-  /** What the server granted at first; a frame beyond it could never be sent. */
-  #firstCredit = 0;
   #giveUpTimer: NodeJS.Timeout | undefined;
   #lostAt: number | undefined;
   #lastError: BridgeError | undefined;
@@ -228,8 +226,8 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       firstSeq: this.#nextAnswer,
       credit: this.#featureCredit.begin(ready.limits.maxCreditBytes, this.#outcomes.bytes),
     });
-    const { maxMessageBytes: maxBytes } = ready.limits;
-    this.#attachment = { value: 'opening', socket, number, maxBytes, since: performance.now() };
+    const { maxMessageBytes } = ready.limits;
+    this.#attachment = { value: 'opening', socket, number, maxMessageBytes, since: performance.now() };
   }
 
   opened(model: EncoderModel, credit: number): void {
@@ -237,10 +235,12 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     if (!this.#featureCredit.canEverHold(featuresFrameBytes(model.dimensions))) {
       throw badResponse('its limits forbid even one vector');
     }
-    const { socket, number, maxBytes } = this.#attachment;
-    this.#attachment = { value: 'open', socket, number, maxBytes, model };
+    const { socket, number, maxMessageBytes } = this.#attachment;
+    const longest = windowFrameBytes(model.maximumSamples, this.#options.encoding);
+    // A longer frame could wait forever: credit for more than the longest window need never stand.
+    const maxFrameBytes = Math.min(maxMessageBytes, longest, credit);
+    this.#attachment = { value: 'open', socket, number, maxFrameBytes, model };
     this.#credit = credit;
-    this.#firstCredit = credit;
   }
 
   credited(bytes: number): void {
@@ -250,7 +250,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   sendNext(): boolean {
     if (this.#attachment.value !== 'open') return false;
-    const { socket, number, maxBytes } = this.#attachment;
+    const { socket, number, maxFrameBytes } = this.#attachment;
     const window = this.#kept.nextToSend;
     if (!window) return false;
     const { content } = window;
@@ -258,7 +258,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       this.#kept.passOn();
       return true;
     }
-    if (content.length > Math.min(maxBytes, this.#firstCredit)) {
+    if (content.length > maxFrameBytes) {
       const { sampleCount } = window.reference;
       const message = `A window of ${sampleCount} samples is longer than the server takes. Use shorter windows.`;
       this.#kept.spoil(window, new BridgeError('TOO_LARGE', message));
