@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Final
 
 from .encoder import Encoder, Vector
@@ -72,7 +73,9 @@ class InferencePool:
         self._hang_seconds = hang_seconds
         self._metrics = metrics
         self._lanes: OrderedDict[Hashable, deque[Job]] = OrderedDict()
-        self._ready = threading.Condition()
+        self._lock = threading.Lock()
+        # One `None` for each job submitted; a worker that finds its job gone with another's batch takes the next.
+        self._tokens: SimpleQueue[None] = SimpleQueue()
         self._waiting = 0
         self._stopping = False
         self._workers: list[_Worker] = []
@@ -91,9 +94,9 @@ class InferencePool:
         """Ends the idle workers; a hung one is left behind, which `abandoned` shows."""
         if self._watch:
             self._watch.cancel()
-        with self._ready:
-            self._stopping = True
-            self._ready.notify_all()
+        self._stopping = True
+        for _ in self._workers:
+            self._tokens.put(None)
         deadline = time.monotonic() + 2
         while any(worker.thread and worker.thread.is_alive() for worker in self._workers):
             if time.monotonic() > deadline:
@@ -132,15 +135,15 @@ class InferencePool:
     ) -> asyncio.Future[Vector]:
         """The vector of `count` samples, which a worker gets by calling `read`."""
         job = Job(lane, encoder, count, read, self._loop.create_future())
-        with self._ready:
+        with self._lock:
             self._lanes.setdefault(lane, deque()).append(job)
             self._waiting += 1
-            self._ready.notify()
+        self._tokens.put(None)
         return job.future
 
     def drop(self, lane: Hashable) -> None:
         """Forgets what waits in a lane; what a worker already has is computed and thrown away."""
-        with self._ready:
+        with self._lock:
             dropped = self._lanes.pop(lane, deque())
             self._waiting -= len(dropped)
         for job in dropped:
@@ -151,13 +154,12 @@ class InferencePool:
         self._workers.append(worker)
         worker.thread.start()
 
-    def _take(self) -> list[Job] | None:
-        """The next job in turn, with others of the same length where the model gains from a batch."""
-        with self._ready:
-            while not self._lanes and not self._stopping:
-                self._ready.wait()
-            if self._stopping:
-                return None
+    def _take(self) -> list[Job]:
+        """The next job in turn, with others of the same length where the model gains from a batch; none for nothing."""
+        self._tokens.get()
+        with self._lock:
+            if not self._lanes:
+                return []
             first = self._pop(next(iter(self._lanes)))
             taken = [first]
             model = first.encoder.model
@@ -186,10 +188,10 @@ class InferencePool:
                 worker.renew_first.renew()
             except Exception:
                 _LOG.exception("a fresh session could not be made; going on with the old one")
-        while not worker.abandoned:
+        while not (worker.abandoned or self._stopping):
             jobs = self._take()
-            if jobs is None:
-                return
+            if not jobs:
+                continue
             run = worker.run = _Run(jobs, time.perf_counter())
             outcomes = _embed(jobs)
             seconds = time.perf_counter() - run.began_at
