@@ -205,19 +205,23 @@ class InferencePool:
         if worker.abandoned:
             _LOG.warning("a run that was given up after %.0f s returned after %.1f s", self._hang_seconds, seconds)
             return
-        self._finished_seconds += seconds
-        self._metrics.ran(run.jobs[0].encoder.model.name, len(run.jobs), seconds)
         for job, outcome in zip(run.jobs, outcomes, strict=True):
-            failed = isinstance(outcome, BridgeError)
-            self._metrics.embedded(
-                job.encoder.model.name, "failed" if failed else "ok", job.audio_seconds, run.began_at - job.queued_at
-            )
             if job.future.done():
                 continue
             if isinstance(outcome, BridgeError):
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
+        # Counted once the answers are on their way.
+        self._loop.call_soon(self._count, run, outcomes, seconds)
+
+    def _count(self, run: _Run, outcomes: list[Vector | BridgeError], seconds: float) -> None:
+        self._finished_seconds += seconds
+        self._metrics.ran(run.jobs[0].encoder.model.name, len(run.jobs), seconds)
+        for job, outcome in zip(run.jobs, outcomes, strict=True):
+            result = "failed" if isinstance(outcome, BridgeError) else "ok"
+            queued = run.began_at - job.queued_at
+            self._metrics.embedded(job.encoder.model.name, result, job.audio_seconds, queued)
 
     async def _watch_workers(self) -> None:
         while True:
