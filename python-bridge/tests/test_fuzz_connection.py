@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from typing import Any
 
 import web
@@ -54,6 +55,8 @@ near_controls = st.sampled_from(
         {"type": "ping", "id": 3},
     ]
 ).map(json.dumps)
+# What was sent in all, for whoever runs it for long (`pytest -s`).
+sent = Counter[str]()
 anything = frames | objects.map(json.dumps) | st.text(max_size=100) | near_windows | near_controls
 
 
@@ -65,8 +68,10 @@ def test_nonsense_gets_the_right_close_code(server: ServerProcess, nonsense: lis
     errors: list[dict[str, Any]] = []
     code = 1000
     try:
+        sent["connections"] += 1
         for message in nonsense:
             client.socket.send(message)
+            sent["frames" if isinstance(message, bytes) else "messages"] += 1
         client.send("ping", id=77)
         _until_pong(client, errors)
     except ConnectionClosed:
@@ -90,6 +95,7 @@ def _until_pong(client: Client, errors: list[dict[str, Any]]) -> None:
 
 
 def test_the_server_lives_on(server: ServerProcess) -> None:
+    print(dict(sent))
     health = web.get(f"{server.url}/health").json()
     assert health["queue"]["waiting"] == 0
     assert "Traceback" not in server.log

@@ -1,13 +1,12 @@
 import type { AudioWindow } from '../audio/pcm.ts';
 import { BridgeError } from './bridge-error.ts';
 import type { ReadyMessage } from './control-messages.ts';
-import { cancelled } from './deadline.ts';
 import type { WindowOutcome } from './embedded-window.ts';
 import type { EncoderModel } from './encoder-model.ts';
 import { FeatureCredit } from './feature-credit.ts';
 import { addressFrame, type FeaturesFrame, featuresFrameBytes, windowFrameBytes } from './frames.ts';
 import { type KeptWindow, KeptWindows, keepWindow } from './kept-windows.ts';
-import { OutcomeQueue } from './outcome-queue.ts';
+import { OutcomeStream } from './outcome-stream.ts';
 import { badResponse, type SocketStream, type StreamSocket } from './stream-socket.ts';
 import {
   type ResolvedStreamOptions,
@@ -53,17 +52,13 @@ const longestTimerMs = 2 ** 31 - 1;
  * connection it opens with the first unanswered one and sends the kept ones again. Outcomes come in the order of the
  * windows, each once.
  */
-export class WindowStream implements AsyncIterableIterator<WindowOutcome>, SocketStream {
+export class WindowStream extends OutcomeStream implements SocketStream {
   readonly #host: WindowStreamHost;
-  readonly #source: AsyncIterator<AudioWindow>;
   readonly #options: ResolvedStreamOptions;
   readonly #kept = new KeptWindows();
   /** What the server may send. */
   readonly #featureCredit = new FeatureCredit();
-  readonly #outcomes = new OutcomeQueue((bytes) => this.#taken(bytes));
   #attachment: Attachment = { value: 'detached' };
-  #started = false;
-  #sourceDone = false;
   #wakePuller: (() => void) | undefined;
   #sampleRate: number | undefined;
   #gapBeforeNext = false;
@@ -79,12 +74,11 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   #lostAt: number | undefined;
   #lastError: BridgeError | undefined;
   #answeredAt = 0;
-  readonly #abort = () => this.fail(cancelled('The stream', this.#options.signal?.reason));
 
   constructor(host: WindowStreamHost, windows: AsyncIterable<AudioWindow>, options: WindowStreamOptions) {
+    super(windows, options.signal);
     this.#host = host;
     this.#options = resolveStreamOptions(options);
-    this.#source = windows[Symbol.asyncIterator]();
   }
 
   get unanswered(): number {
@@ -102,83 +96,36 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
 
   // --- The consumer's side ---
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<WindowOutcome>> {
-    if (!this.#started) this.#start();
-    return this.#outcomes.next();
-  }
-
-  /** Ends the stream; what is unanswered is dropped. Does not wait for anything. */
-  return(): Promise<IteratorResult<WindowOutcome>> {
-    this.#outcomes.clear();
-    this.#end('cancel');
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
-
-  #start(): void {
-    this.#started = true;
-    this.#options.signal?.addEventListener('abort', this.#abort, { once: true });
-    if (this.#options.signal?.aborted) this.#abort();
-    else void this.#pull();
-  }
-
-  #taken(bytes: number): void {
+  protected taken(bytes: number): void {
     this.#featureCredit.free(bytes);
     if (this.#attachment.value === 'open') {
       const granted = this.#featureCredit.renew();
       const { socket, number } = this.#attachment;
       if (granted > 0) socket.send({ type: 'credit', stream: number, bytes: granted });
     }
-    this.#settle();
+    this.settle();
   }
 
   // --- The source's side ---
-
-  async #pull(): Promise<void> {
-    try {
-      while (!this.#isOver()) {
-        if (this.#isFull()) await this.#room();
-        if (this.#isOver()) return;
-        const next = await this.#source.next();
-        if (this.#isOver()) return;
-        if (next.done) break;
-        this.#accept(next.value);
-      }
-    } catch (error) {
-      this.#outcomes.failAtEnd(error);
-    }
-    this.#sourceDone = true;
-    this.#settle();
-  }
-
-  #isOver(): boolean {
-    return this.#attachment.value === 'ended';
-  }
 
   #isFull(): boolean {
     return (
       this.#kept.length >= this.#options.maxUnanswered ||
       this.#kept.bytes >= maximumUnansweredBytes ||
-      this.#outcomes.length >= maximumOutcomes
+      this.outcomes.length >= maximumOutcomes
     );
   }
 
-  #room(): Promise<void> {
-    return new Promise((resolve) => {
+  protected async room(): Promise<void> {
+    if (!this.#isFull()) return;
+    await new Promise<void>((resolve) => {
       // A source that has always something must not keep the loop from ever hearing the server.
       if (this.#options.overflow === 'dropOldest') setImmediate(resolve);
       else this.#wakePuller = resolve;
     });
   }
 
-  #accept(window: AudioWindow): void {
+  protected accept(window: AudioWindow): void {
     if (this.#options.overflow === 'dropOldest' && this.#isFull() && !this.#dropOldest()) {
       // All that is kept is at the server already, so this one is what gives way.
       this.#gapBeforeNext = true;
@@ -190,7 +137,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     const kept = keepWindow(window, gap, this.#sampleRate, this.#options.encoding);
     this.#kept.add(kept);
     if (kept.content instanceof BridgeError) {
-      this.#settle();
+      this.settle();
       return;
     }
     this.#sampleRate = kept.sampleRate;
@@ -224,7 +171,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       sampleRate: this.#sampleRate,
       encoding: this.#options.encoding,
       firstSeq: this.#nextAnswer,
-      credit: this.#featureCredit.begin(ready.limits.maxCreditBytes, this.#outcomes.bytes),
+      credit: this.#featureCredit.begin(ready.limits.maxCreditBytes, this.outcomes.bytes),
     });
     const { maxMessageBytes } = ready.limits;
     this.#attachment = { value: 'opening', socket, number, maxMessageBytes, since: performance.now() };
@@ -263,7 +210,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       const message = `A window of ${sampleCount} samples is longer than the server takes. Use shorter windows.`;
       this.#kept.spoil(window, new BridgeError('TOO_LARGE', message));
       this.#kept.passOn();
-      this.#settle();
+      this.settle();
       return true;
     }
     if (content.length > this.#credit) {
@@ -343,14 +290,6 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     this.#lastError = error;
   }
 
-  /** Ends the stream: what has come is still delivered, then `error` is thrown; after a cancellation at once. */
-  fail(error: BridgeError): void {
-    if (this.#isOver()) return;
-    if (error.code === 'CANCELLED') this.#outcomes.clear();
-    this.#outcomes.failAtEnd(error);
-    this.#end('cancel');
-  }
-
   /** The window that the server must answer next. */
   #awaited(seq: number): { window: KeptWindow; model: EncoderModel } {
     if (this.#attachment.value !== 'open') throw badResponse('it answered a stream that it had not opened');
@@ -376,25 +315,25 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
       milliseconds: now - (window.sentAt ?? now),
       audioSeconds: window.reference.sampleCount / window.sampleRate,
     });
-    this.#outcomes.push(outcome, bytes);
-    this.#settle();
+    this.outcomes.push(outcome, bytes);
+    this.settle();
   }
 
   #settleUnsendable(mostOutcomes: number): void {
-    while (this.#outcomes.length < mostOutcomes) {
+    while (this.outcomes.length < mostOutcomes) {
       const head = this.#kept.first;
       if (!(head?.content instanceof BridgeError)) return;
       this.#kept.removeFirst();
-      this.#outcomes.push({ ok: false, error: head.content, window: head.reference }, 0);
+      this.outcomes.push({ ok: false, error: head.content, window: head.reference }, 0);
     }
   }
 
   /** Hands on what is settled, lets the source go on, and ends when all is answered. */
-  #settle(): void {
-    if (this.#isOver()) return;
+  protected settle(): void {
+    if (this.isOver) return;
     this.#settleUnsendable(maximumOutcomes);
-    if (this.#sourceDone && this.#kept.length === 0) {
-      this.#end('close');
+    if (this.sourceDone && this.#kept.length === 0) {
+      this.end();
     } else if (this.#wakePuller && !this.#isFull()) {
       this.#wakePuller();
       this.#wakePuller = undefined;
@@ -407,7 +346,7 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
   }
 
   #detach(error: BridgeError): void {
-    if (this.#isOver()) return;
+    if (this.isOver) return;
     this.#attachment = { value: 'detached' };
     this.#lastError = error;
     this.#stalledAt = undefined;
@@ -436,22 +375,16 @@ export class WindowStream implements AsyncIterableIterator<WindowOutcome>, Socke
     this.#giveUpTimer = undefined;
   }
 
-  #end(by: 'close' | 'cancel'): void {
+  protected release(): void {
     const attachment = this.#attachment;
-    if (attachment.value === 'ended') return;
-    this.#attachment = { value: 'ended' };
     this.#disarm();
-    this.#options.signal?.removeEventListener('abort', this.#abort);
-    this.#kept.clear();
     if (attachment.value === 'opening' || attachment.value === 'open') {
-      attachment.socket.leave(attachment.number, by);
+      const allAnswered = this.sourceDone && this.#kept.length === 0;
+      attachment.socket.leave(attachment.number, allAnswered ? 'close' : 'cancel');
     }
+    this.#attachment = { value: 'ended' };
+    this.#kept.clear();
     this.#host.release(this);
     this.#wakePuller?.();
-    if (this.#started && !this.#sourceDone) {
-      // Not awaited: a source in the middle of a read ends when that read does.
-      void Promise.resolve(this.#source.return?.()).catch(() => {});
-    }
-    this.#outcomes.end();
   }
 }
