@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { AudioWindow } from '../audio/pcm.ts';
 import { HealthMonitor, type HealthSnapshot } from '../health/health-monitor.ts';
-import { type BridgeConfig, httpUrl, resolveBridgeConfig, urlBelow } from './bridge-config.ts';
+import { type BridgeConfig, resolveBridgeConfig, urlBelow } from './bridge-config.ts';
 import { BridgeError } from './bridge-error.ts';
 import type { BridgeState } from './bridge-state.ts';
 import { Circuit, type CircuitStateName } from './circuit.ts';
@@ -11,10 +11,11 @@ import { type ModelStatus, parseModelStatus } from './encoder-model.ts';
 import { exchange, exchangeOk, type HttpAnswer, jsonObject } from './http-exchange.ts';
 import { inferAudio } from './infer-audio.ts';
 import { InferStream } from './infer-stream.ts';
-import { inferUrl } from './open-inference.ts';
+import { ModelEndpoints } from './model-endpoints.ts';
 import { embedOnce, type ProcessAudioOptions } from './process-audio.ts';
 import { RetryBudget, retry } from './retry.ts';
-import { type SessionReadings, StreamSession } from './stream-session.ts';
+import { type SessionReadings, totalReadings } from './session-readings.ts';
+import { StreamSession } from './stream-session.ts';
 import { WindowStream } from './window-stream.ts';
 import type { WindowStreamOptions } from './window-stream-options.ts';
 
@@ -66,17 +67,19 @@ const longestLoadMs = 280_000;
 export class PythonBridgeService {
   readonly health: HealthMonitor;
   readonly #config: BridgeConfig;
+  readonly #endpoints: ModelEndpoints;
   readonly #ownsHealth: boolean;
   readonly #unwatch: () => void;
   readonly #budget = new RetryBudget();
   readonly #circuits = new Map<string, Circuit>();
-  /** By base URL; `''` is the configured one. */
+  /** By server, as `ModelEndpoints` names it: `''` is the configured one. */
   readonly #sessions = new Map<string, StreamSession>();
   readonly #closing = new AbortController();
 
   /** @throws BridgeError `BAD_REQUEST` where the configuration is wrong. */
   constructor(config: Partial<BridgeConfig> = {}, options: { health?: HealthMonitor } = {}) {
     this.#config = resolveBridgeConfig(config);
+    this.#endpoints = new ModelEndpoints(this.#config);
     this.#ownsHealth = options.health === undefined;
     this.health = options.health ?? new HealthMonitor();
     this.#session('');
@@ -103,7 +106,7 @@ export class PythonBridgeService {
         (signal) =>
           exchange({
             method: 'GET',
-            url: urlBelow(this.#base(), this.#config.healthEndpoint),
+            url: urlBelow(this.#endpoints.base(''), this.#config.healthEndpoint),
             token: this.#config.token,
             maxResponseBytes: smallAnswerBytes,
             signal,
@@ -154,8 +157,8 @@ export class PythonBridgeService {
    */
   processAudio(samples: Float32Array | Int16Array, options: ProcessAudioOptions): Promise<EmbeddedWindow[]> {
     const { model, signal } = options;
-    const endpoint = this.#openInference(model);
-    const base = this.#base(model);
+    const endpoint = this.#endpoints.openInference(model);
+    const base = this.#endpoints.base(this.#endpoints.serverOf(model));
     return this.#call({ operation: 'processAudio', model, base, signal }, (signal) =>
       endpoint
         ? inferAudio(samples, options, { url: endpoint, model: model!, token: this.#config.token, signal })
@@ -179,12 +182,12 @@ export class PythonBridgeService {
     options: WindowStreamOptions = {},
   ): AsyncIterableIterator<WindowOutcome> {
     const { model } = options;
-    if (this.#openInference(model)) {
+    if (this.#endpoints.openInference(model)) {
       return new InferStream(windows, options.signal, (window, signal) =>
         this.processAudio(window.samples, { sampleRate: window.sampleRate, model, window: 'whole', signal }),
       );
     }
-    return new WindowStream(this.#session(this.#ownBase(model)), windows, options);
+    return new WindowStream(this.#session(this.#endpoints.serverOf(model)), windows, options);
   }
 
   /** What it does now and did since its start. */
@@ -207,50 +210,17 @@ export class PythonBridgeService {
     await this.close();
   }
 
-  // --- Where things are ---
-
-  /** The model's own endpoint where it speaks the Open Inference Protocol. */
-  #openInference(model: string | undefined): URL | undefined {
-    const own = this.#ownEndpoint(model);
-    if (own === undefined || model === undefined) return undefined;
-    const url = httpUrl(own, `modelEndpoints.${model}`);
-    return /\/v2(\/|$)/.test(url.pathname) ? inferUrl(url, model) : undefined;
-  }
-
-  #ownEndpoint(model: string | undefined): string | undefined {
-    const { modelEndpoints } = this.#config;
-    return model !== undefined && Object.hasOwn(modelEndpoints, model) ? modelEndpoints[model] : undefined;
-  }
-
-  #ownBase(model: string | undefined): string {
-    return this.#ownEndpoint(model) ?? '';
-  }
-
-  #base(model?: string): URL {
-    return this.#baseOf(this.#ownBase(model));
-  }
-
-  #baseOf(own: string): URL {
-    if (own !== '') return httpUrl(own, 'modelEndpoints');
-    const { baseUrl } = this.#config;
-    return httpUrl(typeof baseUrl === 'function' ? baseUrl() : baseUrl, 'baseUrl');
-  }
-
-  #session(own: string): StreamSession {
-    let session = this.#sessions.get(own);
+  #session(server: string): StreamSession {
+    let session = this.#sessions.get(server);
     if (!session) {
       session = new StreamSession({
-        url: () => {
-          const url = urlBelow(this.#baseOf(own), '/v1/stream');
-          url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-          return url;
-        },
+        url: () => this.#endpoints.streams(server),
         token: this.#config.token,
         timeout: this.#config.timeout,
-        circuit: this.#circuit(`${own || 'bridge'} streams`),
+        circuit: this.#circuit(`${server || 'bridge'} streams`),
         health: this.health,
       });
-      this.#sessions.set(own, session);
+      this.#sessions.set(server, session);
     }
     return session;
   }
@@ -268,8 +238,6 @@ export class PythonBridgeService {
     return circuit;
   }
 
-  // --- Calls ---
-
   async #json(
     operation: string,
     method: 'GET' | 'POST',
@@ -277,7 +245,7 @@ export class PythonBridgeService {
     body: unknown,
     options: Cancellable & { timeout?: number },
   ): Promise<Record<string, unknown>> {
-    const base = this.#base();
+    const base = this.#endpoints.base('');
     const url = urlBelow(base, path);
     return this.#call({ operation, base, ...options }, async (signal) => {
       const answer = await exchangeOk({
@@ -344,24 +312,7 @@ export class PythonBridgeService {
 
   #total(): SessionReadings {
     const [first, ...others] = [...this.#sessions.values()].map((session) => session.readings());
-    return others.reduce(
-      (total, next) => ({
-        streams: total.streams + next.streams,
-        queuedWindows: total.queuedWindows + next.queuedWindows,
-        unansweredWindows: total.unansweredWindows + next.unansweredWindows,
-        unansweredBytes: total.unansweredBytes + next.unansweredBytes,
-        bufferedBytes: total.bufferedBytes + next.bufferedBytes,
-        heartbeatMs: total.heartbeatMs ?? next.heartbeatMs,
-        reconnects: total.reconnects + next.reconnects,
-        resentWindows: total.resentWindows + next.resentWindows,
-        droppedWindows: total.droppedWindows + next.droppedWindows,
-        creditStalledMs: total.creditStalledMs + next.creditStalledMs,
-        audioSeconds: total.audioSeconds + next.audioSeconds,
-        serverQueued: total.serverQueued ?? next.serverQueued,
-        serverBusy: total.serverBusy ?? next.serverBusy,
-      }),
-      first!,
-    );
+    return totalReadings(first!, others);
   }
 }
 

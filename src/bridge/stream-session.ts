@@ -4,9 +4,11 @@ import { BridgeError } from './bridge-error.ts';
 import type { BridgeState } from './bridge-state.ts';
 import type { Circuit } from './circuit.ts';
 import type { ReadyMessage } from './control-messages.ts';
+import type { HeartbeatReading } from './heartbeat.ts';
 import { jitteredDelay } from './retry.ts';
+import type { SessionReadings } from './session-readings.ts';
 import { sleep } from './sleep.ts';
-import { type Heartbeat, type SocketState, StreamSocket } from './stream-socket.ts';
+import { type SocketState, StreamSocket } from './stream-socket.ts';
 import type { WindowStream, WindowStreamHost } from './window-stream.ts';
 
 export interface StreamSessionOptions {
@@ -17,28 +19,6 @@ export interface StreamSessionOptions {
   timeout: number;
   circuit: Circuit;
   health: HealthMonitor;
-}
-
-/** What the session read since its start; see `BridgeMetrics`. */
-export interface SessionReadings {
-  streams: number;
-  queuedWindows: number;
-  unansweredWindows: number;
-  unansweredBytes: number;
-  bufferedBytes: number;
-  /** The last heartbeat's round trip. */
-  heartbeatMs: number | null;
-  reconnects: number;
-  resentWindows: number;
-  droppedWindows: number;
-  /** Milliseconds that windows waited for the server to grant credit. */
-  creditStalledMs: number;
-  /** Audio embedded, in seconds. */
-  audioSeconds: number;
-  /** Windows that wait in the server, as it said with its last heartbeat. */
-  serverQueued: number | null;
-  /** Seconds of inference during its last second, per worker, 0 to 1. */
-  serverBusy: number | null;
 }
 
 /** Longer waits for a connection help nobody: the next attempt does better. */
@@ -60,7 +40,7 @@ export class StreamSession implements WindowStreamHost {
   /** Aborted when there is nothing left to wait for. */
   #waiting = new AbortController();
   #closed = false;
-  #heartbeat: Heartbeat | undefined;
+  #heartbeat: HeartbeatReading | undefined;
   #creditStalledMs = 0;
   #reconnects = 0;
   #resent = 0;

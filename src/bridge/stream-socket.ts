@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
-import { BridgeError, type BridgeErrorCode } from './bridge-error.ts';
+import { BridgeError } from './bridge-error.ts';
+import { errorOfClose } from './close-code.ts';
 import {
   type ClientMessage,
   parseServerMessage,
@@ -9,6 +10,7 @@ import {
 } from './control-messages.ts';
 import type { EncoderModel } from './encoder-model.ts';
 import { decodeFeaturesFrame, type FeaturesFrame } from './frames.ts';
+import { Heartbeat, type HeartbeatReading, missedHeartbeats } from './heartbeat.ts';
 import { errorOfStatus, unreachable } from './http-exchange.ts';
 
 /** What a stream is told by the connection that carries it. */
@@ -37,15 +39,6 @@ export type SocketState =
   | { value: 'draining'; ready: ReadyMessage }
   | { value: 'closed'; error: BridgeError };
 
-export interface Heartbeat {
-  /** Round trip. */
-  milliseconds: number;
-  /** Windows that wait in the server. */
-  queued: number;
-  /** Seconds of inference during the last second, per worker, 0 to 1. */
-  busy: number;
-}
-
 export interface SocketOptions {
   /** `ws:` or `wss:` address of the stream endpoint. */
   url: URL;
@@ -55,15 +48,13 @@ export interface SocketOptions {
   /** Milliseconds that a stream may be owed an answer. */
   answerTimeout: number;
   onState: (state: SocketState) => void;
-  onHeartbeat: (heartbeat: Heartbeat) => void;
+  onHeartbeat: (heartbeat: HeartbeatReading) => void;
 }
 
 /** `ws` never pushes back by itself: beyond this much unsent data nothing more is handed to it. */
 const maximumBufferedBytes = 1024 * 1024;
 /** The largest message taken from the server: features of 16,384 dimensions, or a long list of models. */
 const maximumMessageBytes = 1024 * 1024;
-/** Heartbeats without a sign of life after which the server counts as dead. */
-const missedHeartbeats = 3;
 const closeTimeoutMs = 2000;
 /** Ended streams that the server may still have to confirm. */
 const maximumLeaving = 1024;
@@ -81,10 +72,7 @@ export class StreamSocket {
   #state: SocketState = { value: 'connecting' };
   #nextStream = 0;
   #timer: NodeJS.Timeout | undefined;
-  #silentHeartbeats = 0;
-  #nextPing = 0;
-  /** When each unanswered ping went out; at most `missedHeartbeats` of them. */
-  readonly #pings = new Map<number, number>();
+  readonly #heartbeat = new Heartbeat();
   /** What the server said before it closed, or why it is closed from here. */
   #reason: BridgeError | undefined;
 
@@ -176,7 +164,7 @@ export class StreamSocket {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#state.value === 'closed' || this.#reason) return;
-    this.#silentHeartbeats = 0;
+    this.#heartbeat.heard();
     try {
       if (isBinary) this.#receiveFrame(data);
       else this.#receiveMessage(data.toString('utf8'));
@@ -258,8 +246,7 @@ export class StreamSocket {
   }
 
   #beat(): void {
-    // Ticks are counted, not milliseconds: after this process itself was asleep there is one tick, not a verdict.
-    if (++this.#silentHeartbeats > missedHeartbeats) {
+    if (!this.#heartbeat.begin()) {
       this.#fail(
         new BridgeError(
           'TIMEOUT',
@@ -277,18 +264,13 @@ export class StreamSocket {
         return;
       }
     }
-    const id = this.#nextPing++;
-    this.#pings.set(id, now);
-    if (this.#pings.size > missedHeartbeats) this.#pings.delete(this.#pings.keys().next().value!);
-    this.send({ type: 'ping', id });
+    this.send({ type: 'ping', id: this.#heartbeat.ping(now) });
     this.pump();
   }
 
   #pong({ id, queued, busy }: { id: number; queued: number; busy: number }): void {
-    const sentAt = this.#pings.get(id);
-    if (sentAt === undefined) return;
-    this.#pings.delete(id);
-    this.#options.onHeartbeat({ milliseconds: performance.now() - sentAt, queued, busy });
+    const milliseconds = this.#heartbeat.pong(id, performance.now());
+    if (milliseconds !== undefined) this.#options.onHeartbeat({ milliseconds, queued, busy });
   }
 
   /** Ends the connection because of `error`; the streams hear of it when the socket has closed. */
@@ -323,31 +305,6 @@ export class StreamSocket {
     this.#state = state;
     this.#options.onState(state);
   }
-}
-
-const codeOfClose: Record<number, BridgeErrorCode> = {
-  1000: 'UNREACHABLE',
-  1001: 'UNREACHABLE',
-  1005: 'UNREACHABLE',
-  1006: 'UNREACHABLE',
-  1009: 'TOO_LARGE',
-  1011: 'UNREACHABLE',
-  1012: 'DRAINING',
-  4400: 'BAD_REQUEST',
-  4408: 'TIMEOUT',
-  4409: 'SEQUENCE',
-  4413: 'CREDIT',
-  4426: 'VERSION',
-  4429: 'OVERLOADED',
-  4500: 'INTERNAL',
-};
-
-function errorOfClose(code: number, reason: string, url: URL): BridgeError {
-  const said = reason === '' ? '' : `: ${reason}`;
-  return new BridgeError(
-    codeOfClose[code] ?? 'BAD_RESPONSE',
-    `The connection to ${url.origin} ended with code ${code}${said}.`,
-  );
 }
 
 /** An unreadable frame is this side's `BAD_FRAME`, but what matters to the user is that the server sent it. */
