@@ -52,6 +52,12 @@ describe('what can be run', () => {
     for (const [, said] of code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)) expect(output).toContain(said);
   });
 
+  it('is TypeScript that the compiler accepts', async ({ skip }) => {
+    if (!hasShippedModel) skip('python-bridge/encoders/earmark-small is not in this checkout');
+    const { status, output } = await reader.typeCheck(programs.map(({ code }) => code));
+    expect(status, output).toBe(0);
+  });
+
   const withShell = pages.filter((page) => blocksOf(page).some(({ language }) => language === 'sh'));
   it.for(withShell)('the commands of %s do', async (page, { skip }) => {
     if (!hasShippedModel) skip('python-bridge/encoders/earmark-small is not in this checkout');

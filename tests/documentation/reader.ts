@@ -101,6 +101,26 @@ export class Reader {
     return this.#run(process.execPath, [file], 'home');
   }
 
+  /** Has the compiler judge programs, as strictly as it can. */
+  typeCheck(programs: readonly string[]): Promise<Finished> {
+    const files = programs.map((code, index) => {
+      const file = path.join(this.#folder, 'clone', `checked-${index}.ts`);
+      // What is no module yet shares its names with all others.
+      writeFileSync(file, `${code}\nexport {};\n`);
+      return file;
+    });
+    const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const options =
+      '--ignoreConfig --noEmit --strict --skipLibCheck --module nodenext --target es2023 --types node'.split(
+        ' ',
+      );
+    return this.#run(
+      process.execPath,
+      [tsc, ...options, '--lib', 'es2024,esnext.disposable', ...files],
+      'home',
+    );
+  }
+
   #atTheBridge(code: string): string {
     return code.replaceAll(/http:\/\/(?:127\.0\.0\.1|localhost):8000/g, this.#bridge.url);
   }
