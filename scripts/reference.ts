@@ -1,26 +1,13 @@
 // `npm run reference`: writes docs/reference/ from the types of the package's entry points and from the nodes' help, and
 // the README's figures from the encoder's card.
 // tests/documentation/reference.test.ts fails when the pages and their sources have drifted apart.
-//
-// Interfaces and types stand as they are written in `src/`; functions and classes as the compiler declares them in
-// `dist/`, without their bodies. Both are formatted by a program (Biome, tsc), so that a declaration begins at the
-// start of a line and ends with the first `}` or `;` that does not stand inside it.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
+import { type Declaration, declarationsIn, publicDeclarations } from './declarations.ts';
 
 const root = path.dirname(import.meta.dirname);
 const packageName = '@earmark/node-red-sound-memory';
-
-interface Declaration {
-  name: string;
-  kind: 'function' | 'class' | 'interface' | 'type' | 'const';
-  /** The text of its documentation comment. */
-  comment: string;
-  code: string;
-  /** Relative to `src/`, without the ending. */
-  file: string;
-}
 
 interface EntryPoint {
   /** In docs/reference/. */
@@ -61,100 +48,6 @@ const entryPoints: EntryPoint[] = [
 
 const read = (...parts: string[]) => readFileSync(path.join(root, ...parts), 'utf8');
 
-/** The exported declarations of one file. */
-function declarationsIn(file: string): Declaration[] {
-  const kinds = (text: string, wanted: string) => declarationsOf(text, file, wanted);
-  return [
-    ...kinds(read('dist', 'src', `${file}.d.ts`), 'function|class|const'),
-    ...kinds(read('src', `${file}.ts`), 'interface|type'),
-  ];
-}
-
-function declarationsOf(text: string, file: string, kinds: string): Declaration[] {
-  const pattern = new RegExp(
-    `(?:^/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?^export (?:declare )?(?:abstract )?(${kinds}) (\\w+)`,
-    'gm',
-  );
-  return [...text.matchAll(pattern)].map((match) => {
-    const start = match.index + match[0].search(/^export /m);
-    return {
-      name: match[3]!,
-      kind: match[2] as Declaration['kind'],
-      comment: (match[1] ?? '').replaceAll(/^ ?\* ?/gm, '').trim(),
-      code: tidy(text.slice(start, endOf(text, start))),
-      file,
-    };
-  });
-}
-
-/** Where the declaration that starts here ends: at a `}` or `;` outside all brackets, comments and quotes. */
-function endOf(text: string, start: number): number {
-  const isType = /^export (?:declare )?type/.test(text.slice(start, start + 30));
-  const tokens = /\/\*[\s\S]*?\*\/|\/\/.*|'[^'\n]*'|`[^`]*`|[{}();[\]]/g;
-  tokens.lastIndex = start;
-  let depth = 0;
-  for (let token = tokens.exec(text); token !== null; token = tokens.exec(text)) {
-    if ('{(['.includes(token[0])) depth++;
-    if ('})]'.includes(token[0])) depth--;
-    if (depth === 0 && (token[0] === ';' || (token[0] === '}' && !isType && text[tokens.lastIndex] === '\n')))
-      return tokens.lastIndex;
-  }
-  return text.length;
-}
-
-/** As a reader wants to see it: without what concerns only the compiler. */
-function tidy(code: string): string {
-  return code
-    .replace(/^export (declare )?/, '')
-    .replaceAll(/^ {4}#private;\n/gm, '')
-    .replaceAll(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 2))
-    .replaceAll(/^ {2}private [^\n]*\n/gm, '');
-}
-
-/** The names that an entry point re-exports, each with the file that declares it. */
-function exportsOf(entry: string): { name: string; file: string }[] {
-  const text = read('src', `${entry}.ts`);
-  const lists = text.matchAll(/^export (?:type )?\{([^}]*)\} from '(\.[^']*)\.ts';/gm);
-  const named = [...lists].flatMap(([, names, from]) =>
-    names!
-      .split(',')
-      .map((name) => name.trim().replace(/^type /, ''))
-      .filter((name) => name !== '')
-      .map((name) => ({ name, file: path.posix.join(path.posix.dirname(entry), from!) })),
-  );
-  const own = declarationsIn(entry).map(({ name }) => ({ name, file: entry }));
-  return [...own, ...named];
-}
-
-/** What an interface extends is part of it, also where the entry point does not name it. */
-function basesOf({ code, file, kind }: Declaration): { name: string; file: string }[] {
-  if (kind !== 'interface') return [];
-  const extended = /^interface \w+(?:<[^{]*>)? extends ([^{]*)\{/.exec(code)?.[1] ?? '';
-  return [...extended.matchAll(/\b[A-Z]\w+/g)].flatMap(([name]) => {
-    const from = importOf(name, file) ?? file;
-    return existsSync(path.join(root, 'src', `${from}.ts`)) ? [{ name, file: from }] : [];
-  });
-}
-
-function importOf(name: string, file: string): string | undefined {
-  const imports = read('src', `${file}.ts`).matchAll(/^import (?:type )?\{([^}]*)\} from '(\.[^']*)\.ts';/gm);
-  for (const [, names, from] of imports)
-    if (new RegExp(`\\b${name}\\b`).test(names!)) return path.posix.join(path.posix.dirname(file), from!);
-  return undefined;
-}
-
-function publicDeclarations(entry: string): Declaration[] {
-  const found = new Map<string, Declaration>();
-  const add = ({ name, file }: { name: string; file: string }) => {
-    const declaration = declarationsIn(file).find((candidate) => candidate.name === name);
-    if (declaration === undefined || found.has(name)) return;
-    found.set(name, declaration);
-    for (const base of basesOf(declaration)) add(base);
-  };
-  for (const exported of exportsOf(entry)) add(exported);
-  return [...found.values()];
-}
-
 /** A documentation comment as Markdown. */
 function prose(comment: string): string {
   return comment
@@ -172,6 +65,16 @@ function section({ name, comment, code }: Declaration): string {
   return [`### ${name}`, prose(comment), fenced(code)].filter((part) => part !== '').join('\n\n');
 }
 
+/** What the page offers, at a glance: a line each, up to the end of the first sentence. */
+function overview(declarations: readonly Declaration[]): string {
+  const rows = declarations.map(({ name, comment }) => {
+    const [paragraph] = prose(comment).split('\n\n') as [string];
+    const sentence = /^[\s\S]*?[.:;](?=\s|$)/.exec(paragraph)?.[0] ?? paragraph;
+    return `| [${name}](#${name.toLowerCase()}) | ${sentence.replaceAll('\n', ' ').replaceAll('|', '\\|').replace(/[:;]$/, '.')} |`;
+  });
+  return ['| | |', '|---|---|', ...rows].join('\n');
+}
+
 const generated =
   '<!-- Written by scripts/reference.ts from the sources. Change those, then: npm run reference -->';
 
@@ -182,6 +85,7 @@ function page(title: string, about: string, declarations: Declaration[]): string
     generated,
     `# ${title}`,
     about,
+    overview(things),
     '## Functions and classes',
     ...things.map(section),
     '## Types',

@@ -1,5 +1,6 @@
 import { EarmarkError } from '../errors.ts';
 
+/** Everything that can go wrong with a source of sound, as a closed set. */
 export type AudioErrorCode =
   /** The bytes are not audio that can be read. */
   | 'FORMAT'
@@ -30,6 +31,7 @@ const retryableCodes: ReadonlySet<AudioErrorCode> = new Set([
   'TIMEOUT',
 ]);
 
+/** What went wrong with a source of sound; the message says what to do. */
 export class AudioError extends EarmarkError<AudioErrorCode> {
   constructor(code: AudioErrorCode, message: string, options: { cause?: unknown } = {}) {
     super(code, message, { retryable: retryableCodes.has(code), cause: options.cause });

@@ -14,6 +14,7 @@ export const silenceLevel = -120;
 /** A recorder's highest 16-bit value; nothing quieter counts as clipped. */
 const fullScale = 32_767 / 32_768;
 
+/** How loud samples are: level, peak and how many are clipped. */
 export function measureLevel(samples: Float32Array): SoundLevel {
   let energy = 0;
   let peak = 0;

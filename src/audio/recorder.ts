@@ -1,5 +1,6 @@
 import type { AudioErrorCode } from './audio-error.ts';
 
+/** The programs that can record a microphone. */
 export type RecorderName = 'arecord' | 'parec' | 'ffmpeg' | 'sox';
 
 /** A program of the system that records: how it is called, and what its complaints mean. */

@@ -46,6 +46,7 @@ const retryableCodes: ReadonlySet<BridgeErrorCode> = new Set([
   'INTERNAL',
 ]);
 
+/** What went wrong on the way to the model; the message says what to do. */
 export class BridgeError extends EarmarkError<BridgeErrorCode> {
   /** Milliseconds the server asked to wait before the next try. */
   readonly retryAfterMs?: number;

@@ -21,6 +21,7 @@ export interface PythonEnvironmentOptions extends Cancellable {
   onProgress?: (message: string) => void;
 }
 
+/** A Python that has what the server needs. */
 export interface PythonEnvironment {
   /** The environment's own interpreter. */
   python: string;

@@ -12,6 +12,7 @@ export interface RequestRecord {
   milliseconds: number;
 }
 
+/** What was counted of one operation with one model. */
 export interface RequestMetrics {
   operation: string;
   model?: string;
@@ -26,6 +27,7 @@ export interface RequestMetrics {
 /** What a watched component says of itself when asked: numbers, and words for states. */
 export type ComponentReadings = Record<string, number | string | null>;
 
+/** How this process is doing. */
 export interface SystemMetrics {
   uptimeSeconds: number;
   rssBytes: number;
@@ -36,6 +38,7 @@ export interface SystemMetrics {
   eventLoopDelay: LatencySummary;
 }
 
+/** Everything that a monitor knows at one moment. */
 export interface HealthSnapshot {
   /** Milliseconds since 1970. */
   at: number;

@@ -8,6 +8,7 @@ export type NewPattern = Omit<Pattern, 'id'> & { id?: string };
 /** Metadata to store; `createdAt` and `lastModified` are set when absent. */
 export type NewPatternMetadata = Partial<PatternMetadata> & Pick<PatternMetadata, 'sourceId'>;
 
+/** One pattern of a batch. */
 export interface NewStoredPattern {
   pattern: NewPattern;
   metadata: NewPatternMetadata;
@@ -15,6 +16,7 @@ export interface NewStoredPattern {
   clip?: Uint8Array;
 }
 
+/** What to change of a stored pattern; all else stays. */
 export interface PatternUpdate {
   /** Fields to replace. */
   pattern?: Partial<Omit<Pattern, 'id'>>;
@@ -25,6 +27,7 @@ export interface PatternUpdate {
 /** `similarity`'s range depends on the metric: see `DistanceMetric`. */
 export type SimilarPattern = StoredPattern & { similarity: number };
 
+/** How a similarity search is bounded. All fields have defaults. */
 export interface SimilarityOptions {
   /** Leaves out what is less alike than this. @default the memory's `similarityThreshold` */
   similarityThreshold?: number;
@@ -62,16 +65,19 @@ export interface SearchPlan {
 /** Most alike first. */
 export type SimilarPatterns = SimilarPattern[] & { plan?: SearchPlan };
 
+/** A piece of a long answer. */
 export interface PatternPage {
   patterns: StoredPattern[];
   /** Give it to the next call. Absent on the last page. */
   cursor?: string;
 }
 
+/** What `watch` tells. */
 export type PatternChange =
   | { kind: 'stored' | 'updated'; id: string; stored: StoredPattern }
   | { kind: 'deleted'; id: string };
 
+/** What lies in the memory, and how much room it takes. */
 export interface StorageStats {
   patterns: number;
   dimensions: number;
@@ -91,6 +97,7 @@ export interface StorageStats {
   transaction: number;
 }
 
+/** What `verify` found. */
 export interface VerifyReport {
   ok: boolean;
   checked: number;
@@ -104,12 +111,14 @@ export interface Progress {
   total?: number;
 }
 
+/** How an operation that may take minutes is followed and stopped. */
 export interface LongOperationOptions {
   signal?: AbortSignal;
   /** Called now and then, and at the end. */
   onProgress?: (progress: Progress) => void;
 }
 
+/** What an import did. */
 export interface ImportReport {
   stored: number;
 }

@@ -18,6 +18,7 @@ export interface SaveFrequency {
   milliseconds?: number;
 }
 
+/** What a memory is and how it keeps itself. All fields but `indexPath` have defaults. */
 export interface FeatureStorageOptions {
   /** The folder that holds the memory; made when absent (0700, files 0600). */
   indexPath: string;

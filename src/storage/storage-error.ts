@@ -1,5 +1,6 @@
 import { EarmarkError } from '../errors.ts';
 
+/** Everything that can go wrong in a memory, as a closed set. */
 export type StorageErrorCode =
   /** An argument is out of range, not finite or of the wrong type. */
   | 'INVALID_ARGUMENT'
@@ -27,6 +28,7 @@ export type StorageErrorCode =
 
 const retryableCodes: ReadonlySet<StorageErrorCode> = new Set(['LOCKED', 'DISK_FULL', 'IO', 'BUSY']);
 
+/** What went wrong in the memory; the message says what to do. */
 export class StorageError extends EarmarkError<StorageErrorCode> {
   constructor(code: StorageErrorCode, message: string, options: { cause?: unknown } = {}) {
     super(code, message, { retryable: retryableCodes.has(code), cause: options.cause });
