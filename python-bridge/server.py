@@ -17,6 +17,7 @@ import uvicorn
 from earmark_bridge import SERVER_NAME
 from earmark_bridge.app import create_app, guarded
 from earmark_bridge.bridge import Bridge
+from earmark_bridge.http_protocol import LARGEST_HEAD_BYTES, PromptH11Protocol
 from earmark_bridge.manifest import LARGEST_MESSAGE_BYTES, BundleError
 from earmark_bridge.runtime import Runtime, find_runtime
 from earmark_bridge.settings import Settings, SettingsError, read_settings
@@ -146,6 +147,8 @@ def main() -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=PromptH11Protocol,
+        h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
         ws="websockets-sansio",
         ws_max_size=LARGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -153,7 +156,6 @@ def main() -> int:
         ws_ping_interval=None,
         limit_concurrency=512,
         timeout_graceful_shutdown=3,
-        h11_max_incomplete_event_size=64 << 10,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )

@@ -74,7 +74,7 @@ class InferencePool:
         self._metrics = metrics
         self._lanes: OrderedDict[Hashable, deque[Job]] = OrderedDict()
         self._lock = threading.Lock()
-        # One `None` for each job submitted; a worker that finds its job gone with another's batch takes the next.
+        # A `None` for each job, which wakes a worker sooner than a condition does. Batches and drops leave some over.
         self._tokens: SimpleQueue[None] = SimpleQueue()
         self._waiting = 0
         self._stopping = False
@@ -155,7 +155,7 @@ class InferencePool:
         worker.thread.start()
 
     def _take(self) -> list[Job]:
-        """The next job in turn, with others of the same length where the model gains from a batch; none for nothing."""
+        """The next job in turn, with others of its length where the model gains from a batch; none if others took it."""
         self._tokens.get()
         with self._lock:
             if not self._lanes:

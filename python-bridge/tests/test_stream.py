@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -327,6 +329,23 @@ class TestHandshake:
         errors, code = client.close_code()
         assert (errors[-1]["code"], code) == ("VERSION", 4426)
 
-    def test_no_hello(self, url: str) -> None:
+    def test_silence(self, url: str) -> None:
+        """Before, inside and after the request that opens the connection."""
+        address = urlsplit(url)
+        before, inside = (socket.create_connection((address.hostname, address.port)) for _ in range(2))
+        inside.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: web")
         errors, code = dial(url).close_code()
         assert (errors[-1]["code"], code) == ("TIMEOUT", 4408)
+        for silent in (before, inside):
+            with silent:
+                silent.settimeout(60)
+                assert silent.recv(1) == b""
+
+    def test_a_head_without_end(self, url: str, server: ServerProcess) -> None:
+        address = urlsplit(url)
+        before = server.rss_bytes()
+        with socket.create_connection((address.hostname, address.port)) as endless:
+            endless.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ")
+            with pytest.raises(ConnectionError):
+                endless.sendall(b"x" * (100 << 20))
+        assert server.rss_bytes() - before < 16 << 20

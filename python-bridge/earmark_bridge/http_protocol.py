@@ -1,0 +1,44 @@
+"""uvicorn's HTTP with what it lacks: an end to the wait for a request's head."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# From the connection, or from the first byte of a later request, until the last header.
+HEAD_SECONDS: Final = 5.0
+# h11 counts them before it keeps them; httptools, uvicorn's own choice where it is installed, keeps any number.
+LARGEST_HEAD_BYTES: Final = 64 << 10
+
+
+class PromptH11Protocol(H11Protocol):
+    """Lets go of a client that does not finish the head of its request; uvicorn would hold its connection for ever."""
+
+    _give_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unwatch()
+
+    def _watch_head(self) -> None:
+        # Idle also between two requests, where uvicorn's own keep-alive ends the connection before a byte has come.
+        if self.conn.their_state is not h11.IDLE:
+            self._unwatch()
+        elif self._give_up is None:
+            self._give_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _unwatch(self) -> None:
+        if self._give_up:
+            self._give_up.cancel()
+            self._give_up = None
