@@ -155,7 +155,7 @@ class InferencePool:
         worker.thread.start()
 
     def _take(self) -> list[Job]:
-        """The next job in turn, with others of its length where the model gains from a batch; none if others took it."""
+        """The next job in turn, with others of its length where the model gains from it; none if those were taken."""
         self._tokens.get()
         with self._lock:
             if not self._lanes:
