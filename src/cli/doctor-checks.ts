@@ -16,16 +16,12 @@ import { count, showBytes } from './units.ts';
 
 const run = promisify(execFile);
 
-export interface Finding {
-  name: string;
-  /** `problem`: something will not work. `warning`: something may not. */
-  state: 'ok' | 'warning' | 'problem';
-  found: string;
-  /** What to do about it. */
-  fix?: string;
-}
+type Result =
+  | { state: 'ok'; found: string }
+  /** `problem`: something will not work. `warning`: something may not. `fix`: what to do about it. */
+  | { state: 'warning' | 'problem'; found: string; fix: string };
 
-type Result = Omit<Finding, 'name'>;
+export type Finding = Result & { name: string };
 
 interface Examined {
   memory?: string | undefined;
@@ -60,7 +56,9 @@ export async function* examine(
       yield { name, ...(await check()) };
     } catch (error) {
       signal.throwIfAborted();
-      yield { name, state: 'problem', found: error instanceof Error ? error.message : String(error) };
+      const found = error instanceof Error ? error.message : String(error);
+      const fix = 'Run it again with EARMARK_DEBUG=1 and report what it prints as a fault in Earmark.';
+      yield { name, state: 'problem', found, fix };
     }
   }
 }

@@ -34,7 +34,7 @@ export const doctor = defineCommand({
       await terminal.print(
         `${terminal.style(style, mark)} ${finding.name.padEnd(12)} ${printable(finding.found)}`,
       );
-      if (finding.fix !== undefined)
+      if (finding.state !== 'ok')
         await terminal.print(`  ${' '.repeat(12)} ${terminal.style('bold', '→')} ${finding.fix}`);
     }
     if (options.json) await terminal.print(JSON.stringify(findings));

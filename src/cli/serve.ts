@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bridgePython, serverScript } from './bridge-python.ts';
 import { defineCommand } from './command.ts';
 import { CommandFailure } from './command-failure.ts';
 import { exitStatus } from './exit-status.ts';
+import type { Terminal } from './terminal.ts';
 
 export const serve = defineCommand({
   name: 'serve',
@@ -28,6 +32,7 @@ export const serve = defineCommand({
       completes: 'file',
       description: 'The encoders by name, instead of the shipped ones.',
     },
+    json: { kind: 'flag', description: 'Print {"url"} on standard output once the server is ready.' },
   },
   examples: [
     { line: 'earmark serve', says: 'On http://localhost:8000.' },
@@ -35,6 +40,7 @@ export const serve = defineCommand({
       line: 'EARMARK_TOKEN=$(openssl rand -hex 32) earmark serve --host 0.0.0.0',
       says: 'For other machines too.',
     },
+    { line: 'earmark serve --port 0 --json', says: 'On a free port, told to the script that started it.' },
   ],
   exits: ['0  ended by Ctrl+C or SIGTERM', '1  the server could not start or ended by itself'],
   async run({ options, terminal, signal }) {
@@ -44,7 +50,8 @@ export const serve = defineCommand({
       if (options[name] !== undefined) args.push(`--${name}`, String(options[name]));
     }
     // What it writes belongs on our own output: whoever runs a server wants to see it.
-    const server = spawn(python, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const server = spawn(python, args, { stdio: ['ignore', 'inherit', options.json ? 'pipe' : 'inherit'] });
+    if (server.stderr !== null) void tellAddress(server.stderr, terminal, signal);
     // Ctrl+C reaches the server by itself; a signal to us alone must be passed on. It drains and then ends.
     const end = () => server.kill('SIGTERM');
     signal.addEventListener('abort', end, { once: true });
@@ -59,3 +66,27 @@ export const serve = defineCommand({
     }
   },
 });
+
+const readyEveryMs = 100;
+
+/** Passes the server's log on, and prints its address when it answers there. */
+async function tellAddress(log: Readable, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  for await (const line of createInterface({ input: log })) {
+    terminal.note(line);
+    const url = /listening on (\S+)/.exec(line)?.[1];
+    if (url !== undefined)
+      void ready(url, signal)
+        .then(() => terminal.print(JSON.stringify({ url })))
+        .catch(() => {});
+  }
+}
+
+/** Resolves when the server can embed; the caller ends with the server, and so does the wait. */
+async function ready(url: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${url}/readyz`, { signal }).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+    await sleep(readyEveryMs, undefined, { signal });
+  }
+}

@@ -124,7 +124,7 @@ describe('every command', () => {
 
   it('offers --json where it answers something', () => {
     const without = commands.filter(({ options }) => !('json' in options)).map(({ name }) => name);
-    expect(without.sort()).toEqual(['completion', 'serve']);
+    expect(without.sort()).toEqual(['completion']);
   });
 
   it('stands in docs/cli.md with all its options', () => {

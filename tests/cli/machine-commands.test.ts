@@ -74,6 +74,16 @@ describe('earmark serve', () => {
     await expect(fetch(`${url}/livez`)).rejects.toThrow();
   });
 
+  it('tells a script where it is, once it is ready', async () => {
+    const child = startEarmark(['serve', '--port', '0', '--host', '127.0.0.1', '--json'], { environment });
+    const ended = finish(child);
+    const [line] = (await once(child.stdout, 'data')) as [string];
+    const { url } = JSON.parse(line) as { url: string };
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ status: 0, stderr: expect.stringContaining('listening on') });
+  });
+
   it('says when the port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
