@@ -3,12 +3,16 @@ import { numberBetween } from '../editor/number-between.ts';
 
 interface Properties {
   name: string;
-  source: 'microphone' | 'browser' | 'file' | 'url' | 'message' | 'samples';
+  source: 'microphone' | 'browser' | 'url' | 'network' | 'file' | 'message' | 'samples';
   device: string;
   path: string;
   pathType: string;
   url: string;
   urlType: string;
+  protocol: 'tcp' | 'udp';
+  host: string;
+  port: string;
+  sampleRate: string;
   cut: 'sounds' | 'windows';
   windowSeconds: string;
   hopSeconds: string;
@@ -56,6 +60,13 @@ RED.nodes.registerType<Properties>('earmark-capture', {
       },
     },
     urlType: { value: 'str' },
+    protocol: { value: 'tcp' },
+    host: { value: '127.0.0.1' },
+    port: { value: '7355', validate: numberBetween({ min: 1, max: 65_535, whole: true, blank: true }) },
+    sampleRate: {
+      value: '16000',
+      validate: numberBetween({ min: 1000, max: 768_000, whole: true, blank: true }),
+    },
     cut: { value: 'sounds' },
     windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
     hopSeconds: { value: '0.5', validate: numberBetween({ min: 0.02, max: 30 }) },

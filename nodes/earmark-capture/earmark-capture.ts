@@ -6,9 +6,10 @@ import {
   type AudioSource,
   fileSource,
   folderSource,
+  LevelMonitor,
   listAudioDevices,
-  measureLevel,
   microphoneSource,
+  networkSource,
   type PcmChunk,
   type SourceEvent,
   urlSource,
@@ -16,6 +17,7 @@ import {
 import { plainObject } from '../feature-message.ts';
 import { type Message, type Work, workOnMessages } from '../message-worker.ts';
 import { codedError, NodeError } from '../node-error.ts';
+import { optionalNumber } from '../number-field.ts';
 import { sampleSounds } from '../package-folder.ts';
 import { payloadSource, type SoundFormat, soundProperties } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
@@ -25,25 +27,37 @@ import { registerMicrophonePage } from './microphone-page.ts';
 import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
 
 interface CaptureDef extends NodeDef, CaptureFields {
-  source: 'microphone' | 'browser' | 'file' | 'url' | 'message' | 'samples';
+  source: 'microphone' | 'browser' | 'url' | 'network' | 'file' | 'message' | 'samples';
   device: string;
   path: string;
   pathType: string;
   url: string;
   urlType: string;
+  protocol: 'tcp' | 'udp';
+  host: string;
+  port: string;
+  sampleRate: string;
   autoStart: boolean;
 }
 
+/** Sources without an end. */
+const liveSources: ReadonlySet<string> = new Set(['microphone', 'browser', 'url', 'network']);
 /** Files and sounds that wait to be read. */
 const queueLimit = 100;
 /** A live source that cannot be opened is tried again after this. */
 const retryMs = 5000;
 /** The meter's time between two values. */
 const meterMs = 200;
+/** No room is as quiet as digital silence for so long. */
+const mutedSeconds = 3;
+/** Long enough to be read under the node. */
+const troubleShownMs = 3000;
 /** As the inject node does it: the other nodes of the flow are there by then. */
 const startDelayMs = 100;
 
 const statuses = {
+  clipped: { fill: 'yellow', shape: 'dot', text: 'status.clipped' },
+  silent: { fill: 'yellow', shape: 'ring', text: 'status.silent' },
   listening: { fill: 'green', shape: 'dot', text: 'status.listening' },
   browser: { fill: 'yellow', shape: 'ring', text: 'status.browser' },
   playing: { fill: 'blue', shape: 'dot', text: 'status.playing' },
@@ -68,7 +82,7 @@ export default function (RED: NodeAPI): void {
   function Capture(this: Node, def: CaptureDef): void {
     RED.nodes.createNode(this, def);
     const light = new StatusLight(this);
-    const live = def.source === 'microphone' || def.source === 'browser' || def.source === 'url';
+    const live = liveSources.has(def.source);
     const onEvent = (event: SourceEvent) => {
       if (event.type === 'lost') showLoss(event.error.code);
       if (!live || (event.type !== 'started' && event.type !== 'recovered')) return;
@@ -99,6 +113,14 @@ export default function (RED: NodeAPI): void {
           if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
           return urlSource(url, { onEvent });
         }
+        case 'network': {
+          light.say('work', statuses.waiting);
+          const port = optionalNumber(options.port) ?? optionalNumber(def.port);
+          if (port === undefined) throw new NodeError('BAD_MESSAGE', 'No port to listen on is given.');
+          const format = { sampleRate: optionalNumber(def.sampleRate) ?? 16_000 };
+          const host = text(def.host) ?? '127.0.0.1';
+          return networkSource({ protocol: def.protocol, port, host, format, onEvent });
+        }
         case 'message': {
           const sourceId = text(message.filename) ?? text(message.topic) ?? 'message';
           return payloadSource(message, { sourceId, onEvent });
@@ -118,11 +140,22 @@ export default function (RED: NodeAPI): void {
       }
     };
 
-    let metered = Number.NEGATIVE_INFINITY;
+    const monitor = new LevelMonitor(meterMs);
+    let troubleUntil = 0;
+    /** Moves the dialog's meter, and says where sound that is cut off or a muted microphone would spoil everything. */
     const meter = (chunk: PcmChunk) => {
-      if (performance.now() - metered < meterMs) return;
-      metered = performance.now();
-      RED.comms.publish(`earmark/level/${this.id}`, { decibels: measureLevel(chunk.samples).level }, false);
+      const report = monitor.push(chunk);
+      if (report === undefined) return;
+      RED.comms.publish(`earmark/level/${this.id}`, { decibels: report.level }, false);
+      const trouble =
+        report.clipped > 0 ? 'clipped' : report.silentSeconds >= mutedSeconds ? 'silent' : undefined;
+      if (trouble !== undefined) {
+        troubleUntil = performance.now() + troubleShownMs;
+        light.say('work', statuses[trouble]);
+      } else if (troubleUntil > 0 && performance.now() > troubleUntil) {
+        troubleUntil = 0;
+        light.say('work', statuses.listening);
+      }
     };
 
     const copy = (message: object) => RED.util.cloneMessage(message as never) as object;

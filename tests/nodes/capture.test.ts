@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleSounds } from '../../nodes/package-folder.ts';
@@ -23,6 +25,16 @@ async function load(options: object): Promise<void> {
 const audioOf = (message: Received) =>
   message.audio as Record<string, number> & { session?: string; gap: boolean };
 const rate = 16_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 /** A tone whose every sample is known. */
 const tone = (seconds: number) =>
   Float32Array.from({ length: seconds * rate }, (_, i) => 0.5 * Math.sin((2 * Math.PI * 440 * i) / rate));
@@ -109,6 +121,30 @@ describe('capture', () => {
     for (const release of releases) release();
     await flow.arrived('done');
     expect(flow.received('out')).toHaveLength(20);
+  });
+
+  it('hears raw samples from the network, and says when they are cut off, silent, or gone', async () => {
+    const port = await freePort();
+    const network = { source: 'network', protocol: 'tcp', host: '127.0.0.1', port: String(port) };
+    await load({ ...network, sampleRate: '16000', windowSeconds: '0.5', hopSeconds: '0.5', autoStart: true });
+    await flow.status('capture', 'status.waiting');
+    const sender = connect(port, '127.0.0.1');
+    const send = (value: (i: number) => number, seconds: number) =>
+      sender.write(
+        new Uint8Array(
+          Int16Array.from({ length: seconds * rate }, (_, i) =>
+            Math.max(-32_768, Math.min(32_767, 32_768 * value(i))),
+          ).buffer,
+        ),
+      );
+    send((i) => 1.2 * Math.sin((2 * Math.PI * 440 * i) / rate), 1);
+    await flow.arrived('out', 2);
+    expect(flow.received('out').map((message) => audioOf(message).startTime)).toEqual([0, 0.5]);
+    await flow.status('capture', 'status.clipped');
+    send(() => 0, 8);
+    await flow.status('capture', 'status.silent');
+    sender.destroy();
+    await flow.status('capture', 'status.retrying');
   });
 
   it('stops in the middle of a file and can be started again', async () => {
