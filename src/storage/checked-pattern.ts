@@ -10,7 +10,7 @@ const largestClip = 16 * 1024 * 1024;
 /** Far above any encoder's output, and low enough that sums of squares stay finite in float32. */
 const largestFeature = 1e15;
 
-/** A pattern that may go to disk, with a vector of its own. */
+/** A pattern that may go to disk, with a copy of the vector. */
 export interface CheckedPattern extends RecordDraft {
   /** Whether `createdAt` was given; otherwise a replaced pattern keeps its own. */
   createdAtGiven: boolean;
@@ -21,7 +21,8 @@ export interface CheckedPattern extends RecordDraft {
   clip: Uint8Array | undefined;
 }
 
-export function checkPattern(given: NewStoredPattern, dimensions: number, now: number): CheckedPattern {
+/** Copies the vector into `features`, which has the memory's length. */
+export function checkPattern(given: NewStoredPattern, features: Float32Array, now: number): CheckedPattern {
   if (typeof given !== 'object' || given === null) throw invalid('pattern', 'must be an object');
   const { pattern, metadata, clip } = given;
   if (typeof pattern !== 'object' || pattern === null) throw invalid('pattern', 'must be an object');
@@ -40,7 +41,7 @@ export function checkPattern(given: NewStoredPattern, dimensions: number, now: n
   if (high < low) throw invalid('pattern.frequencyRange.high', 'must not be below low');
   const confidence = checkNumber('pattern.confidence', pattern.confidence, 0, 1);
   const type = checkText('pattern.type', pattern.type);
-  const features = checkFeatures(pattern.features, dimensions).slice();
+  features.set(checkFeatures(pattern.features, features.length));
 
   const { createdAt, lastModified, ...rest } = metadata;
   const sourceId = checkText(

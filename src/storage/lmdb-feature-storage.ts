@@ -216,6 +216,7 @@ export class LmdbFeatureStorage implements FeatureStorage {
         if (encoder !== undefined) refuseOtherEncoder(encoder, given);
       }
       const vector = features.slice();
+      await memory.repository.breathe();
       const candidates = where && (await memory.repository.matching(where));
       const total = memory.repository.columns.count;
       const candidateCount = candidates?.length ?? total;
@@ -333,9 +334,16 @@ export class LmdbFeatureStorage implements FeatureStorage {
     const checked: CheckedPattern[] = [];
     const now = Date.now();
     const budget = this.#options.clipBudgetBytes;
+    const { dimensions } = memory.identity;
+    // Vectors are copied into a room for many: a buffer for each would keep the garbage collector busy.
+    let room = new Float32Array();
     for (let i = 0; i < patterns.length; i++) {
-      if (i % checkedAtOnce === checkedAtOnce - 1) await new Promise(setImmediate);
-      const one = checkPattern(patterns[i]!, memory.identity.dimensions, now);
+      if (i % checkedAtOnce === 0) {
+        if (i > 0) await new Promise(setImmediate);
+        room = new Float32Array(Math.min(checkedAtOnce, patterns.length - i) * dimensions);
+      }
+      const first = (i % checkedAtOnce) * dimensions;
+      const one = checkPattern(patterns[i]!, room.subarray(first, first + dimensions), now);
       if (one.clip !== undefined && one.clip.length > budget) {
         throw new StorageError(
           'INVALID_ARGUMENT',

@@ -130,6 +130,7 @@ class Walk {
       for (let depth = 1; depth <= tree.depth; depth++) {
         const below: number[] = [];
         for (const [page, bytes] of await this.#readAll(level)) {
+          await this.#breathe();
           const isLeaf = depth === tree.depth;
           const problem =
             bytes === undefined ? 'lies outside' : this.#checkPage(page, bytes, tree, isLeaf, below, trees);
@@ -155,12 +156,16 @@ class Walk {
       for (let n = 0; n < run; n++)
         found.push([pages[i]! + n, bytes.subarray(n * pageBytes, (n + 1) * pageBytes)]);
       i += run;
-      if (performance.now() > this.#turnEnds) {
-        await new Promise(setImmediate);
-        this.#turnEnds = performance.now() + millisecondsAtOnce;
-      }
+      await this.#breathe();
     }
     return found;
+  }
+
+  /** Lets the event loop turn now and then. */
+  async #breathe(): Promise<void> {
+    if (performance.now() < this.#turnEnds) return;
+    await new Promise(setImmediate);
+    this.#turnEnds = performance.now() + millisecondsAtOnce;
   }
 
   #checkPage(

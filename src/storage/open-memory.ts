@@ -60,10 +60,10 @@ export class OpenMemory {
         create: !readOnly,
       });
       await checkStructure(folder);
-      database = new FeatureVectorDatabase(folder, { readOnly });
-      // Nothing may change before this process is known to be the one that writes.
+      // The writing thread first: it makes what is missing, which waits for the disk, and nothing may change before
+      // this process is known to be the one that writes.
       await writer?.open(folder, options.clipBudgetBytes);
-      database.refresh();
+      database = new FeatureVectorDatabase(folder, { readOnly });
       const identity = identify(database, options);
       memory = new OpenMemory({ folder, database, identity, index, writer }, options);
       await memory.#start();

@@ -128,8 +128,8 @@ export class PatternRepository {
   }
 
   /**
-   * Answers from memory resolve without a turn of the event loop: a caller that awaits one after the other would keep
-   * timers and sockets waiting. So now and then one waits for a turn.
+   * Answers from memory resolve without a turn of the event loop, and those of a quick thread can all arrive in one: a
+   * caller that awaits one after the other would keep timers and sockets waiting. So now and then one waits for a turn.
    */
   async breathe(): Promise<void> {
     if (performance.now() < this.#turnEnds) return;
@@ -189,7 +189,7 @@ export class PatternRepository {
     return countMatches(this.columns, query);
   }
 
-  matching(query: CheckedQuery): Promise<Uint32Array> {
+  matching(query: CheckedQuery): Promise<Uint32Array<ArrayBuffer>> {
     return matchingSlots(this.columns, query);
   }
 

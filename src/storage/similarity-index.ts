@@ -51,15 +51,15 @@ export class SimilarityIndex {
     this.#channel.tell({ kind: 'changed', slots, sequence });
   }
 
-  search(features: Float32Array, count: number, candidates: Uint32Array | undefined): Promise<SearchReply> {
-    // Copied by the message, so the caller may change its vector; a view would drag its whole buffer along.
-    const request: SearchRequest = {
-      kind: 'search',
-      features: features.slice(),
-      count,
-      ...(candidates && { candidates }),
-    };
-    return this.#channel.request<SearchReply>(request, { milliseconds: searchMilliseconds });
+  /** Takes the candidates' buffer. */
+  search(
+    features: Float32Array<ArrayBuffer>,
+    count: number,
+    candidates: Uint32Array<ArrayBuffer> | undefined,
+  ): Promise<SearchReply> {
+    const request: SearchRequest = { kind: 'search', features, count, ...(candidates && { candidates }) };
+    const transfer = candidates === undefined ? [] : [candidates.buffer];
+    return this.#channel.request<SearchReply>(request, { milliseconds: searchMilliseconds, transfer });
   }
 
   /** Answers from a graph that was just built. */

@@ -12,6 +12,9 @@ type Numbers = Int8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 
 const bytesPerChunk = 6 * 1024 * 1024;
 const rowsGathered = 1024;
+/** Share of the rows above which it is quicker to compare all of them; measured by `bench storage`. */
+const manyOf = 0.2;
+const proposedPerChunk = 512;
 
 /**
  * Vectors in memory, one row each without gaps, to be compared one by one with usearch's SIMD kernels.
@@ -81,7 +84,7 @@ export class VectorTable {
     const last = this.#slots.length - 1;
     if (row !== last) {
       const to = this.#chunks[Math.floor(row / this.#rowsPerChunk)]!;
-      to.set(this.#row(last), (row % this.#rowsPerChunk) * this.#dimensions);
+      to.set(this.#rows(last, 1), (row % this.#rowsPerChunk) * this.#dimensions);
       this.#slots[row] = this.#slots[last]!;
       this.#sequences[row] = this.#sequences[last]!;
       this.#place(this.#slots[row]!, row);
@@ -95,7 +98,9 @@ export class VectorTable {
   /** The `wanted` nearest of all rows, or of those in `slots`; what is not in the table is passed over. */
   nearest(vector: Float32Array, wanted: number, slots?: Uint32Array): Proposals {
     this.#write(vector, this.#query, 0);
-    return slots === undefined ? this.#nearestOfAll(wanted) : this.#nearestOf(slots, wanted);
+    if (slots === undefined) return this.#nearestOfAll(wanted);
+    const many = slots.length > manyOf * this.count && wanted <= proposedPerChunk / 4;
+    return many ? this.#nearestOfMany(slots, wanted) : this.#nearestOf(slots, wanted);
   }
 
   /**
@@ -115,62 +120,87 @@ export class VectorTable {
   }
 
   #nearestOfAll(wanted: number): Proposals {
-    const best: Proposals = { slots: [], distances: [] };
-    this.#chunks.forEach((chunk, number) => {
-      const first = number * this.#rowsPerChunk;
-      const rows = Math.min(this.#rowsPerChunk, this.#slots.length - first);
-      this.#merge(best, chunk, rows, wanted, (row) => this.#slots[first + row]!);
-    });
+    let best: Proposals = { slots: [], distances: [] };
+    for (let number = 0; number < this.#chunks.length; number++)
+      best = merged(best, this.#nearestOfChunk(number, wanted), wanted);
     return best;
   }
 
-  #nearestOf(slots: Uint32Array, wanted: number): Proposals {
-    const best: Proposals = { slots: [], distances: [] };
-    const present: number[] = [];
-    const flush = () => {
-      if (present.length > 0)
-        this.#merge(best, this.#gathered, present.length, wanted, (row) => present[row]!);
-      present.length = 0;
+  #nearestOfChunk(number: number, wanted: number): Proposals {
+    const first = number * this.#rowsPerChunk;
+    const rows = Math.min(this.#rowsPerChunk, this.#slots.length - first);
+    return this.#compare(this.#chunks[number]!, rows, wanted, (row) => this.#slots[first + row]!);
+  }
+
+  /** Gathers the rows, so that the kernel sees nothing else. */
+  #nearestOf(slots: Iterable<number>, wanted: number): Proposals {
+    let best: Proposals = { slots: [], distances: [] };
+    let present: number[] = [];
+    let runStart = 0;
+    let run = 0;
+    // Rows that follow one another are copied at once: most of a copy's cost is its beginning.
+    const copyRun = () => {
+      if (run > 0) this.#gathered.set(this.#rows(runStart, run), (present.length - run) * this.#dimensions);
+      run = 0;
+    };
+    const compareGathered = () => {
+      copyRun();
+      const gathered = present;
+      const found = this.#compare(this.#gathered, gathered.length, wanted, (at) => gathered[at]!);
+      best = merged(best, found, wanted);
+      present = [];
     };
     for (const slot of slots) {
       const row = this.#find(slot);
       if (row < 0) continue;
-      this.#gathered.set(this.#row(row), present.length * this.#dimensions);
-      if (present.push(slot) === rowsGathered) flush();
+      if (row !== runStart + run || row % this.#rowsPerChunk === 0) {
+        copyRun();
+        runStart = row;
+      }
+      run += 1;
+      if (present.push(slot) === rowsGathered) compareGathered();
     }
-    flush();
+    if (present.length > 0) compareGathered();
     return best;
   }
 
-  #merge(
-    best: Proposals,
-    numbers: Numbers,
-    rows: number,
-    wanted: number,
-    slotOf: (row: number) => number,
-  ): void {
+  /**
+   * To compare all rows takes a third of the time that gathering half of them does. So where most rows are among
+   * `slots`, the nearest of all are taken chunk by chunk and the others dropped; only a chunk whose proposals end
+   * before the last wanted one is gathered.
+   */
+  #nearestOfMany(slots: Uint32Array, wanted: number): Proposals {
+    const isAmong = new Uint8Array(this.#rowOf.length);
+    for (const slot of slots) isAmong[slot] = 1;
+    const ends: number[] = [];
+    const found = this.#chunks.map((_, number) => {
+      const proposals = this.#nearestOfChunk(number, proposedPerChunk);
+      const isAll = proposals.slots.length < proposedPerChunk;
+      ends.push(isAll ? Infinity : proposals.distances.at(-1)!);
+      return kept(proposals, (slot) => isAmong[slot] === 1);
+    });
+    const none: Proposals = { slots: [], distances: [] };
+    const best = found.reduce((a, b) => merged(a, b, wanted), none);
+    const last = best.distances[wanted - 1] ?? Infinity;
+    return found
+      .map((proposals, number) =>
+        ends[number]! >= last ? proposals : this.#nearestOf(this.#slotsOfChunk(number, isAmong), wanted),
+      )
+      .reduce((a, b) => merged(a, b, wanted), none);
+  }
+
+  #slotsOfChunk(number: number, isAmong: Uint8Array): number[] {
+    const first = number * this.#rowsPerChunk;
+    return this.#slots.slice(first, first + this.#rowsPerChunk).filter((slot) => isAmong[slot] === 1);
+  }
+
+  #compare(numbers: Numbers, rows: number, wanted: number, slotOf: (row: number) => number): Proposals {
     // exactSearch ignores a view's byteOffset, so views here always begin at their buffer's start.
     const data = numbers.subarray(0, rows * this.#dimensions);
     const metric = usearchMetric[this.#metric] as MetricKind;
     const found = exactSearch(data, this.#query, this.#dimensions, Math.min(wanted, rows), metric, 1);
     const { keys, distances } = found as { keys: BigUint64Array; distances: Float32Array };
-    const slots: number[] = [];
-    const merged: number[] = [];
-    let mine = 0;
-    for (let theirs = 0; slots.length < wanted; ) {
-      const old = mine < best.slots.length ? best.distances[mine]! : Infinity;
-      const fresh = theirs < keys.length ? distances[theirs]! : Infinity;
-      if (mine >= best.slots.length && theirs >= keys.length) break;
-      if (theirs >= keys.length || (mine < best.slots.length && old <= fresh)) {
-        slots.push(best.slots[mine]!);
-        merged.push(best.distances[mine++]!);
-      } else {
-        slots.push(slotOf(Number(keys[theirs]!)));
-        merged.push(distances[theirs++]!);
-      }
-    }
-    best.slots = slots;
-    best.distances = merged;
+    return { slots: Array.from(keys, (key) => slotOf(Number(key))), distances: Array.from(distances) };
   }
 
   #find(slot: number): number {
@@ -186,11 +216,12 @@ export class VectorTable {
     this.#rowOf[slot] = row + 1;
   }
 
-  #row(row: number): Numbers {
-    const start = (row % this.#rowsPerChunk) * this.#dimensions;
-    return this.#chunks[Math.floor(row / this.#rowsPerChunk)]!.subarray(
+  /** Rows of one chunk. */
+  #rows(first: number, count: number): Numbers {
+    const start = (first % this.#rowsPerChunk) * this.#dimensions;
+    return this.#chunks[Math.floor(first / this.#rowsPerChunk)]!.subarray(
       start,
-      start + this.#dimensions,
+      start + count * this.#dimensions,
     ) as Numbers;
   }
 
@@ -223,4 +254,30 @@ export class VectorTable {
     }
     return length === 0 ? 0 : Math.sqrt(error / length);
   }
+}
+
+function kept(proposals: Proposals, isWanted: (slot: number) => boolean): Proposals {
+  const slots: number[] = [];
+  const distances: number[] = [];
+  proposals.slots.forEach((slot, i) => {
+    if (!isWanted(slot)) return;
+    slots.push(slot);
+    distances.push(proposals.distances[i]!);
+  });
+  return { slots, distances };
+}
+
+/** The first `wanted` of both; of equal ones `a`'s come first. */
+function merged(a: Proposals, b: Proposals, wanted: number): Proposals {
+  const slots: number[] = [];
+  const distances: number[] = [];
+  let i = 0;
+  let j = 0;
+  while (slots.length < wanted && (i < a.slots.length || j < b.slots.length)) {
+    const [from, at] =
+      j >= b.slots.length || (i < a.slots.length && a.distances[i]! <= b.distances[j]!) ? [a, i++] : [b, j++];
+    slots.push(from.slots[at]!);
+    distances.push(from.distances[at]!);
+  }
+  return { slots, distances };
 }
