@@ -16,4 +16,6 @@ export interface Contender {
   criteria?(type: string): Promise<unknown[]>;
   close(): Promise<void>;
   reopen(folder: string, data: BenchData): Promise<void>;
+  /** Deletes what can be made again from the rest, opens, and resolves when it is made. */
+  rebuild?(folder: string): Promise<void>;
 }

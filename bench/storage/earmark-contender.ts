@@ -1,3 +1,5 @@
+import { readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { createFeatureStorage, type FeatureStorage, type NewStoredPattern } from '../../src/storage/index.ts';
 import { type BenchData, type Filter, id, types, vectorOf } from './bench-data.ts';
 import type { Contender } from './contender.ts';
@@ -9,8 +11,18 @@ export class EarmarkContender implements Contender {
   /** Plans of the last filtered searches, by kind. */
   readonly plans = new Map<string, number>();
 
-  async open(folder: string): Promise<void> {
-    this.#storage = createFeatureStorage({ indexPath: folder, maxQueryResults: 100 });
+  open(folder: string): Promise<void> {
+    return this.#open(folder);
+  }
+
+  async #open(folder: string, onGraphReady?: () => void): Promise<void> {
+    this.#storage = createFeatureStorage({
+      indexPath: folder,
+      maxQueryResults: 100,
+      onHealthEvent: ({ kind }) => {
+        if (kind === 'cache-ready') onGraphReady?.();
+      },
+    });
     await this.#storage.initialize();
   }
 
@@ -58,6 +70,13 @@ export class EarmarkContender implements Contender {
 
   reopen(folder: string): Promise<void> {
     return this.open(folder);
+  }
+
+  async rebuild(folder: string): Promise<void> {
+    for (const name of readdirSync(folder)) if (name.startsWith('graph')) rmSync(path.join(folder, name));
+    await new Promise<void>((resolve, reject) => {
+      this.#open(folder, resolve).catch(reject);
+    });
   }
 }
 
