@@ -139,7 +139,10 @@ export interface FeatureStorage extends AsyncDisposable {
   updatePattern(id: string, update: PatternUpdate): Promise<StoredPattern>;
   /** Resolves with whether there was one. */
   deletePattern(id: string): Promise<boolean>;
-  /** Deletes what the query matches (its `limit` first ones when it has one) and resolves with their number. */
+  /**
+   * Deletes what the query matches (its `limit` first ones when it has one) and resolves with their number. More than
+   * 10000 go in several transactions; what changes meanwhile stays.
+   */
   deletePatterns(query: PatternQuery): Promise<number>;
 
   getPatternById(id: string): Promise<StoredPattern | undefined>;

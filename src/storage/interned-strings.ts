@@ -36,6 +36,10 @@ export class InternedStrings {
     return this.#strings[code];
   }
 
+  uses(code: number): number {
+    return this.#uses[code] ?? 0;
+  }
+
   /** How often each string is used. */
   counts(): Map<string, number> {
     const counts = new Map<string, number>();

@@ -41,8 +41,10 @@ export class InternedTags {
 
   counts(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const [key, uses] of this.#sets.counts()) {
-      for (const tag of JSON.parse(key) as string[]) counts.set(tag, (counts.get(tag) ?? 0) + uses);
+    for (const [tag, codes] of this.#codesOf) {
+      let uses = 0;
+      for (const code of codes) uses += this.#sets.uses(code);
+      counts.set(tag, uses);
     }
     return counts;
   }

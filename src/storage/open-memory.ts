@@ -241,30 +241,35 @@ export class OpenMemory {
     }
     const surplus = maxPatterns === undefined ? 0 : repository.columns.count - maxPatterns;
     if (surplus > slots.length) slots.push(...(await repository.oldest(surplus)));
-    const unique = [...new Set(slots)];
-    let forgotten = 0;
-    for (let i = 0; i < unique.length; i += removedAtOnce) {
-      forgotten += await this.removeSlots(unique.slice(i, i + removedAtOnce));
-    }
+    const forgotten = await this.removeSlots([...new Set(slots)]);
     if (forgotten > 0) {
       const message = `${forgotten} of the oldest patterns were forgotten, as maxPatterns and maxAge ask.`;
       this.report({ kind: 'retention', message, count: forgotten });
     }
   }
 
-  /** Removes the patterns that are in these slots now. */
-  removeSlots(slots: ArrayLike<number>): Promise<number> {
-    const { columns } = this.repository;
-    const present = Array.from(slots).filter((slot) => columns.id(slot) !== undefined);
-    const ids = present.map((slot) => columns.id(slot)!);
-    return this.remove(
-      ids,
-      Uint32Array.from(present, (slot) => columns.sequence(slot)),
-    );
+  /** Removes the patterns that are in these slots now. One that changes before its turn comes stays. */
+  async removeSlots(slots: number[] | Uint32Array): Promise<number> {
+    const { columns, sequence } = this.repository;
+    let removed = 0;
+    for (let i = 0; i < slots.length; i += removedAtOnce) {
+      const some = [...slots.slice(i, i + removedAtOnce)].filter(
+        (slot) => columns.id(slot) !== undefined && columns.sequence(slot) <= sequence,
+      );
+      removed += await this.remove(
+        some.map((slot) => columns.id(slot)!),
+        Uint32Array.from(some, (slot) => columns.sequence(slot)),
+      );
+    }
+    return removed;
   }
 
   async stats(): Promise<StorageStats> {
     const { columns } = this.repository;
+    const counted = async (words: { counts(): Map<string, number> }) => {
+      await this.repository.breathe();
+      return Object.fromEntries(words.counts());
+    };
     const identity = this.database.identity()!;
     const { clips, sequence } = this.database.state();
     const search = await this.index.state();
@@ -273,10 +278,10 @@ export class OpenMemory {
       dimensions: identity.dimensions,
       distanceMetric: identity.distanceMetric,
       ...(identity.encoder === undefined ? {} : { encoder: identity.encoder }),
-      types: Object.fromEntries(columns.types.counts()),
-      sources: Object.fromEntries(columns.sources.counts()),
-      labels: Object.fromEntries(columns.labels.counts()),
-      tags: Object.fromEntries(columns.tags.counts()),
+      types: await counted(columns.types),
+      sources: await counted(columns.sources),
+      labels: await counted(columns.labels),
+      tags: await counted(columns.tags),
       clips: { count: clips.count, bytes: clips.bytes, budgetBytes: this.#options.clipBudgetBytes },
       disk: await this.#bytesOnDisk(),
       graph: {

@@ -7,6 +7,7 @@ import {
   matchesRow,
   matchingSlots,
   orderedSlots,
+  type Position,
   positionOf,
 } from './column-query.ts';
 import type { PatternPage } from './feature-storage.ts';
@@ -16,6 +17,7 @@ import { isRecordWhole, readRecord, readRecordHead, readRecordText } from './rec
 
 /** Patterns fetched before the event loop gets a turn: about three milliseconds. */
 const fetchedAtOnce = 256;
+const orderedAtOnce = 4_096;
 const millisecondsAtOnce = 5;
 
 /** Patterns by id and by criteria: records from the database, criteria from columns in memory. */
@@ -172,16 +174,27 @@ export class PatternRepository {
     let cursor: string | undefined;
     while (left > 0) {
       const page: PatternPage = await this.page(query, Math.min(left, fetchedAtOnce * 4), cursor);
-      for (const pattern of page.patterns) yield pattern;
+      for (const pattern of page.patterns) {
+        await this.breathe();
+        yield pattern;
+      }
       if (page.cursor === undefined) return;
       left -= page.patterns.length;
       cursor = page.cursor;
     }
   }
 
-  /** The slots of the first `limit` matches, in the query's order. */
-  ordered(query: CheckedQuery, limit: number): Promise<number[]> {
-    return orderedSlots(this.columns, query, limit);
+  /** The slots of the first `limit` matches, in the query's order; page by page, since sorting all at once takes long. */
+  async ordered(query: CheckedQuery, limit: number): Promise<number[]> {
+    const slots: number[] = [];
+    for (let after: Position | undefined; slots.length < limit; ) {
+      const wanted = Math.min(limit - slots.length, orderedAtOnce);
+      const page = await orderedSlots(this.columns, query, wanted, after);
+      slots.push(...page);
+      if (page.length < wanted) break;
+      after = positionOf(this.columns, query, page.at(-1)!);
+    }
+    return slots;
   }
 
   async count(query: CheckedQuery): Promise<number> {
@@ -199,8 +212,7 @@ export class PatternRepository {
 
   /** The patterns created longest ago. */
   oldest(count: number): Promise<number[]> {
-    return orderedSlots(
-      this.columns,
+    return this.ordered(
       checkQuery({ sortBy: 'createdAt', sortDirection: 'asc' } satisfies PatternQuery),
       count,
     );

@@ -87,7 +87,7 @@ function reason(error: unknown, request: WriteRequest): StorageError {
 }
 
 function clipBytes({ clips }: PutRequest): number {
-  return clips.reduce((sum, clip) => sum + (clip?.length ?? 0), 0);
+  return [...clips.values()].reduce((sum, clip) => sum + clip.length, 0);
 }
 
 function write(group: typeof waiting): void {

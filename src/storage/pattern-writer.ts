@@ -123,11 +123,13 @@ export class PatternWriter {
     });
     const records = new Uint8Array(total);
     const keeps = new Uint8Array(count);
+    const clips = new Map<number, Uint8Array>();
     let encoder: EncoderIdentity | undefined;
     for (let i = 0; i < count; i++) {
       if (i % packedAtOnce === packedAtOnce - 1) await new Promise(setImmediate);
       const pattern = patterns[i]!;
       writeRecord(records, offsets[i]!, pattern);
+      if (pattern.clip !== undefined) clips.set(i, pattern.clip);
       keeps[i] =
         (pattern.createdAtGiven ? 0 : keepCreatedAt) |
         (update === undefined ? 0 : keepClip) |
@@ -143,7 +145,7 @@ export class PatternWriter {
       lengths,
       ids: patterns.map(({ pattern }) => pattern.id),
       keeps,
-      clips: patterns.map(({ clip }) => clip),
+      clips,
       ...(update === undefined ? {} : { expected: update.expected }),
       ...(encoder === undefined ? {} : { encoder }),
     };

@@ -14,7 +14,8 @@ export interface PutRequest {
   lengths: Uint32Array<ArrayBuffer>;
   ids: string[];
   keeps: Uint8Array<ArrayBuffer>;
-  clips: (Uint8Array | undefined)[];
+  /** Clips by the record's number; most have none. */
+  clips: Map<number, Uint8Array>;
   /** The transaction that the one replaced record must still be of. */
   expected?: number;
   encoder?: EncoderIdentity;

@@ -55,7 +55,7 @@ export class WriteTransaction {
         replaced[i] = 1;
         if (!(keeps & keepClip)) this.#dropClip(slot);
       }
-      const clip = request.clips[i];
+      const clip = request.clips.get(i);
       if (clip !== undefined) this.#putClip(slot, clip);
       slots[i] = slot;
     }

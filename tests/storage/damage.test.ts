@@ -87,7 +87,15 @@ describe('a damaged', () => {
   );
 
   it('graph changes no answer', async () => {
-    const damages = ['cut in half', 'empty', 'garbage', 'deleted', 'a folder', ...flips(3)];
+    const damages = [
+      'cut in half',
+      'empty',
+      'garbage',
+      'longer than it was',
+      'deleted',
+      'a folder',
+      ...flips(3),
+    ];
     for (const outcome of await outcomes(withGraph, graph, damages))
       expectAllThere(outcome, 12_050, graphTruth);
   }, 300_000);
@@ -96,6 +104,7 @@ describe('a damaged', () => {
     for (const outcome of await outcomes(withGraph, 'graph.json', [
       'cut by one byte',
       'garbage',
+      'swapped for another',
       'deleted',
       ...flips(2),
     ])) {

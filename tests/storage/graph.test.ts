@@ -53,14 +53,21 @@ async function filled(indexPath: string, more: Partial<FeatureStorageOptions> = 
   return storage;
 }
 
+function product(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < dimensions; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+const stored = Array.from({ length: count }, (_, number) => {
+  const one = vector(number);
+  return { number, vector: one, length: Math.sqrt(product(one, one)) };
+});
+
 function nearest(query: Float32Array, results: number, passes: (number: number) => boolean): string[] {
-  const cosine = (a: Float32Array, b: Float32Array) => {
-    const sum = (x: Float32Array, y: Float32Array) => x.reduce((total, value, i) => total + value * y[i]!, 0);
-    return sum(a, b) / Math.sqrt(sum(a, a) * sum(b, b));
-  };
-  return Array.from({ length: count }, (_, number) => number)
-    .filter(passes)
-    .map((number) => ({ number, value: cosine(query, vector(number)) }))
+  return stored
+    .filter(({ number }) => passes(number))
+    .map(({ number, vector, length }) => ({ number, value: product(query, vector) / length }))
     .sort((a, b) => b.value - a.value)
     .slice(0, results)
     .map(({ number }) => pattern(number).pattern.id!);
