@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -68,6 +68,16 @@ describe('what can be run', () => {
       expect(status, `${page}:${line}\n${output}`).toBe(0);
     }
   });
+});
+
+it('draws the folders as they are', () => {
+  const [drawn] = blocksOf('docs/architecture.md').filter(({ language }) => language === 'text');
+  const named = [...drawn!.code.matchAll(/^([\w./-]+)/gm)].map(([, name]) => name!.replace(/,$/, ''));
+  expect(named.filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+  const folders = readdirSync(path.join(root, 'src'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  for (const { name } of folders) expect(named).toContain(`src/${name}/`);
 });
 
 describe('JSON', () => {

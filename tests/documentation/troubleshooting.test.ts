@@ -73,6 +73,20 @@ describe('the page on what is wrong', () => {
     }
   });
 
+  it('explains each status that says that something is not as it should be', () => {
+    const { status } = JSON.parse(pageText('nodes/locales/en-US.json')) as { status: Record<string, string> };
+    const explained = [...pageText('docs/troubleshooting.md').matchAll(/^\| \*(.+?)\* \|/gm)].map(
+      ([, said]) => said!,
+    );
+    for (const text of Object.values(status).filter((said) => said !== 'ready')) {
+      const pattern = new RegExp(`^${text.replaceAll(/__\w+__/g, '(?:\\d+|CODE)')}$`);
+      expect(
+        explained.some((said) => pattern.test(said)),
+        text,
+      ).toBe(true);
+    }
+  });
+
   it('has the codes of the Python server', () => {
     const source = readFileSync(path.join(root, 'python-bridge', 'earmark_bridge', 'errors.py'), 'utf8');
     const codes = quoted(/^ErrorCode = Literal\[([^\]]*)\]/m.exec(source)![1]!);
