@@ -100,16 +100,20 @@ export class BridgeConnection {
     this.#wake();
   }
 
-  /** Holds all calls back until `resume()`. */
-  pause(): void {
+  /** Holds all calls back until `closeCircuits()`. */
+  openCircuits(): void {
     this.#paused = true;
+    this.#service?.openCircuits();
     this.#say({ value: 'paused' });
   }
 
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#say({ value: 'starting' });
+  /** Lets calls through at once, also where failures had opened a circuit. */
+  closeCircuits(): void {
+    this.#service?.closeCircuits();
+    if (this.#paused) {
+      this.#paused = false;
+      this.#say({ value: 'starting' });
+    }
     this.#wake();
   }
 
@@ -140,6 +144,7 @@ export class BridgeConnection {
     try {
       const reached = await server.start((step) => this.#say({ value: step }), this.#closing.signal);
       this.#service = new PythonBridgeService({ ...reached, timeout, maxRetries }, { health });
+      if (this.#paused) this.#service.openCircuits();
     } catch (thrown) {
       this.#say({ value: 'failed', error: codedError(thrown) });
       return;

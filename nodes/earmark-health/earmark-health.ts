@@ -35,8 +35,8 @@ export default function (RED: NodeAPI): void {
       light,
       work: async ({ message, send, signal }) => {
         if (bridge === undefined) throw missing('bridge');
-        if (message.payload === 'pause') bridge.connection.pause();
-        if (message.payload === 'resume') bridge.connection.resume();
+        if (message.payload === 'open') bridge.connection.openCircuits();
+        if (message.payload === 'close') bridge.connection.closeCircuits();
         const payload = await report(bridge, signal);
         send(Object.assign(message, { payload, topic: message.topic ?? 'health' }));
       },

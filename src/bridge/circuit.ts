@@ -6,6 +6,7 @@ import {
   circuitBreaker,
   DelegateBackoff,
   handleWhen,
+  IsolatedCircuitError,
 } from 'cockatiel';
 import { BridgeError, type BridgeErrorCode } from './bridge-error.ts';
 
@@ -42,6 +43,7 @@ export class Circuit {
   readonly #policy: CircuitBreakerPolicy;
   #waitMs = 0;
   #openedAt = 0;
+  #held: { dispose(): void } | undefined;
 
   /** `onChange` is told of every change of state. */
   constructor(name: string, onChange: (state: CircuitStateName) => void = () => {}) {
@@ -71,11 +73,30 @@ export class Circuit {
     return this.state === 'open' ? Math.max(0, this.#openedAt + this.#waitMs - Date.now()) : 0;
   }
 
+  /** Opens it by hand: nothing is let through until `close()`. */
+  open(): void {
+    this.#held ??= this.#policy.isolate();
+  }
+
+  /** Closes it, whether it was opened by hand or by failures; these are counted anew. */
+  close(): void {
+    this.open();
+    this.#held?.dispose();
+    this.#held = undefined;
+  }
+
   /** @throws BridgeError `CIRCUIT_OPEN` without calling `operation`, or what the operation throws. */
   async execute<T>(operation: () => Promise<T>): Promise<T> {
     try {
       return await this.#policy.execute(operation);
     } catch (error) {
+      if (error instanceof IsolatedCircuitError) {
+        throw new BridgeError(
+          'CIRCUIT_OPEN',
+          `Calls to ${this.#name} are held back by hand. Close the circuit to let them through again.`,
+          { cause: error },
+        );
+      }
       if (!(error instanceof BrokenCircuitError)) throw error;
       throw new BridgeError(
         'CIRCUIT_OPEN',

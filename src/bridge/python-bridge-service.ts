@@ -72,6 +72,8 @@ export class PythonBridgeService {
   readonly #unwatch: () => void;
   readonly #budget = new RetryBudget();
   readonly #circuits = new Map<string, Circuit>();
+  /** Whether all circuits were opened by hand. */
+  #held = false;
   /** By server, as `ModelEndpoints` names it: `''` is the configured one. */
   readonly #sessions = new Map<string, StreamSession>();
   readonly #closing = new AbortController();
@@ -197,6 +199,18 @@ export class PythonBridgeService {
     return { ...this.#total(), state, circuits, health: this.health.snapshot() };
   }
 
+  /** Refuses all calls and connections with `CIRCUIT_OPEN` until `closeCircuits()`; only `checkHealth` still asks. */
+  openCircuits(): void {
+    this.#held = true;
+    for (const circuit of this.#circuits.values()) circuit.open();
+  }
+
+  /** Lets calls through at once, also where failures had opened a circuit. */
+  closeCircuits(): void {
+    this.#held = false;
+    for (const circuit of this.#circuits.values()) circuit.close();
+  }
+
   /** Ends calls and streams with `CLOSED` and resolves when the sockets are gone. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
@@ -233,6 +247,7 @@ export class PythonBridgeService {
         this.health.recordEvent(`circuit:${state}`);
       });
       this.health.setState(`circuit ${name}`, circuit.state);
+      if (this.#held) circuit.open();
       this.#circuits.set(name, circuit);
     }
     return circuit;

@@ -46,6 +46,25 @@ describe('a circuit', () => {
     expect(circuit.state).toBe('closed');
   });
 
+  test('is opened and closed by hand, and closing forgets what had failed', async () => {
+    const circuit = new Circuit('http://x');
+    circuit.open();
+    circuit.open();
+    const operation = vi.fn(() => Promise.resolve(7));
+    const refused = await circuit.execute(operation).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'CIRCUIT_OPEN', message: expect.stringContaining('by hand') });
+    expect(operation).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(60_000);
+    expect(circuit.state).toBe('open');
+    circuit.close();
+    await expect(circuit.execute(operation)).resolves.toBe(7);
+    await failTimes(circuit, 5);
+    expect(circuit.state).toBe('open');
+    circuit.close();
+    expect(circuit.state).toBe('closed');
+    await expect(circuit.execute(operation)).resolves.toBe(7);
+  });
+
   test.each([
     'BAD_REQUEST',
     'SAMPLE_RATE',

@@ -69,16 +69,20 @@ describe('health', () => {
     await flow.arrived('out', 3);
   });
 
-  it('holds calls back and lets them through again', async () => {
+  it('opens the circuits by message, which holds calls back, and closes them again', async () => {
     await load();
     await flow.status('health', 'status.ready');
-    flow.send('health', { payload: 'pause' });
+    flow.send('health', { payload: 'open' });
     await flow.status('extract', 'status.bridge-paused');
     flow.send('extract', sound());
-    expect((await flow.arrived('out'))[0]!.payload).toMatchObject({ status: 'degraded' });
+    await flow.arrived('out');
+    const [held] = reports();
+    expect(held).toMatchObject({ status: 'degraded', bridge: { state: 'paused' } });
+    expect(new Set(Object.values(held!.circuits))).toEqual(new Set(['open']));
     expect(flow.received('vector')).toEqual([]);
-    flow.send('health', { payload: 'resume' });
+    flow.send('health', { payload: 'close' });
     await flow.arrived('vector');
     await flow.status('extract', 'status.ready');
+    expect(new Set(Object.values(reports().at(-1)!.circuits))).toEqual(new Set(['closed']));
   });
 });
