@@ -1,12 +1,16 @@
-// Makes the sample sounds in `flows/sounds/`: six household sounds, each heard twice. The second hearing is the
-// same thing on another day: another take, quieter or louder, a little faster or slower, in another room, with more
-// noise. All of it is computed here and is the same on every run.
+// Makes the sounds that the example flows play, each heard twice. The second hearing is the same thing on another day:
+// another take, quieter or louder, a little faster or slower, in another room, with more noise. All of it is computed
+// here and is the same on every run.
+//   flows/sounds/   six household sounds, which the sample flow plays from beginning to end
+//   flows/lesson/   one that nobody has named yet, to be taught by hand
+//   flows/words/    two spoken words
 //   node scripts/sounds.mjs
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { spokenWord } from './spoken-words.mjs';
 
-const folder = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'flows', 'sounds');
+const flows = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'flows');
 const sampleRate = 16_000;
 /** Quiet before and after the sound, in seconds: what a microphone would hear, and how a sound's end is known. */
 const before = 0.35;
@@ -146,23 +150,48 @@ const sounds = {
       }, 0),
     );
   },
+
+  'smoke-alarm'({ speed, random }) {
+    const shell = resonator(3080 * speed, 0.002);
+    return render(1.3, (time) => {
+      const t = time % 0.46;
+      const beep = t < 0.38 ? Math.min(1, t / 0.006, (0.38 - t) / 0.01) : 0;
+      const tone = 2 * Math.PI * 3080 * speed * time;
+      return beep * (Math.sin(tone) + 0.25 * Math.sin(2 * tone) + 0.02 * shell(noise(random)));
+    });
+  },
+
+  hello: (take) => spokenWord('hello', take, sampleRate),
+  goodbye: (take) => spokenWord('goodbye', take, sampleRate),
 };
 
-/** The hearings in the order in which they are played: what was heard once soon comes again. */
-const order = [
-  ['doorbell', 1],
-  ['kettle', 1],
-  ['doorbell', 2],
-  ['knock', 1],
-  ['kettle', 2],
-  ['phone', 1],
-  ['knock', 2],
-  ['creak', 1],
-  ['phone', 2],
-  ['drip', 1],
-  ['creak', 2],
-  ['drip', 2],
-];
+/** The hearings by folder, in the order in which they are played: what was heard once soon comes again. */
+const folders = {
+  sounds: [
+    ['doorbell', 1],
+    ['kettle', 1],
+    ['doorbell', 2],
+    ['knock', 1],
+    ['kettle', 2],
+    ['phone', 1],
+    ['knock', 2],
+    ['creak', 1],
+    ['phone', 2],
+    ['drip', 1],
+    ['creak', 2],
+    ['drip', 2],
+  ],
+  lesson: [
+    ['smoke-alarm', 1],
+    ['smoke-alarm', 2],
+  ],
+  words: [
+    ['hello', 1],
+    ['goodbye', 1],
+    ['hello', 2],
+    ['goodbye', 2],
+  ],
+};
 
 const hearings = {
   1: { speed: 1, peak: 0.5, noiseLevel: 0.0008, roomSeconds: 0 },
@@ -218,9 +247,11 @@ function wav(samples) {
   return file;
 }
 
-mkdirSync(folder, { recursive: true });
-for (const [index, [name, take]] of order.entries()) {
-  const file = `${String(index + 1).padStart(2, '0')}-${name}.wav`;
-  writeFileSync(path.join(folder, file), wav(hearing(name, take, 1000 + index)));
+for (const [folder, order] of Object.entries(folders)) {
+  mkdirSync(path.join(flows, folder), { recursive: true });
+  for (const [index, [name, take]] of order.entries()) {
+    const file = path.join(flows, folder, `${String(index + 1).padStart(2, '0')}-${name}.wav`);
+    writeFileSync(file, wav(hearing(name, take, 1000 + index)));
+  }
+  console.log(`${order.length} sounds in ${path.relative(process.cwd(), path.join(flows, folder))}`);
 }
-console.log(`${order.length} sounds in ${path.relative(process.cwd(), folder)}`);
