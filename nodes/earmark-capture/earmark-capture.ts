@@ -42,6 +42,8 @@ interface CaptureDef extends NodeDef, CaptureFields {
 
 /** Sources without an end. */
 const liveSources: ReadonlySet<string> = new Set(['microphone', 'browser', 'url', 'network']);
+/** The sounds that come with the package lie in folders in here. */
+const shippedFolder = path.dirname(sampleSounds);
 /** Files and sounds that wait to be read. */
 const queueLimit = 100;
 /** A live source that cannot be opened is tried again after this. */
@@ -162,7 +164,7 @@ export default function (RED: NodeAPI): void {
     const compose = (message: Message, piece: Piece, source: AudioSource, format: SoundFormat) => {
       const name = piece.sourceId ?? source.info.sourceId;
       // Where the package lies on this machine says nothing about a sample sound.
-      const sourceId = def.source === 'samples' ? `samples/${path.basename(name)}` : name;
+      const sourceId = name.startsWith(shippedFolder) ? `samples/${path.basename(name)}` : name;
       // The sound that came in is not copied for each of its pieces.
       const { payload: _payload, parts: _parts, ...rest } = message;
       const filename = def.source === 'file' || def.source === 'samples' ? { filename: name } : {};
@@ -235,7 +237,7 @@ export default function (RED: NodeAPI): void {
 /** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
 function findPath(userDir: string, name: string): string {
   const own = path.resolve(userDir, name);
-  const shipped = path.resolve(path.dirname(sampleSounds), name);
+  const shipped = path.resolve(shippedFolder, name);
   return !existsSync(own) && existsSync(shipped) ? shipped : own;
 }
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 export const browserProgram = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -9,6 +10,21 @@ export const noBrowser: string | undefined = existsSync(browserProgram)
   : `needs Chromium at ${browserProgram}: apt install chromium, or set CHROMIUM`;
 
 if (noBrowser && process.env.CI === 'true') throw new Error(`The editor's tests ${noBrowser}.`);
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: browserProgram,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--disable-background-networking',
+      '--disable-component-update',
+      // The tests look at what is played, not at the browser's rules about it.
+      '--autoplay-policy=no-user-gesture-required',
+    ],
+  });
+}
 
 /** The Node-RED editor in a real headless Chromium. */
 export class Editor {
@@ -38,13 +54,13 @@ export class Editor {
     });
   }
 
-  static async open(url: string, options: { dark?: boolean; locale?: string } = {}): Promise<Editor> {
-    const browser = await chromium.launch({
-      executablePath: browserProgram,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-    });
+  static async open(
+    url: string,
+    options: { dark?: boolean; locale?: string; width?: number; height?: number } = {},
+  ): Promise<Editor> {
+    const browser = await launchBrowser();
     const page = await browser.newPage({
-      viewport: { width: 1500, height: 850 },
+      viewport: { width: options.width ?? 1500, height: options.height ?? 850 },
       colorScheme: options.dark ? 'dark' : 'light',
       locale: options.locale ?? 'en-US',
     });
@@ -106,4 +122,17 @@ export class Editor {
   async close(): Promise<void> {
     await this.#browser.close();
   }
+}
+
+/** Keeps a picture of the page, or of a part of it, for the documentation when EARMARK_SCREENSHOTS is set. */
+export async function picture(
+  page: Page,
+  name: string,
+  clip?: { x: number; y: number; width: number; height: number },
+): Promise<void> {
+  if (!process.env.EARMARK_SCREENSHOTS) return;
+  // Node-RED's own short messages would lie over what is to be seen.
+  await page.locator('.red-ui-notification:visible').first().waitFor({ state: 'hidden' });
+  const folder = path.join(import.meta.dirname, '..', '..', 'docs', 'images');
+  await page.screenshot({ path: path.join(folder, `${name}.png`), ...(clip && { clip }) });
 }

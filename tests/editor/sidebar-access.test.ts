@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { missing, picture, SidebarServer } from './sidebar-page.ts';
+import { noBrowser } from './editor.ts';
+import { picture, SidebarServer } from './sidebar-page.ts';
 
-describe.skipIf(missing)('the Sounds sidebar with adminAuth on', () => {
+describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', () => {
   let server: SidebarServer;
   const tokens: Record<string, string> = {};
 

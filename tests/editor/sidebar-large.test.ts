@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { missing, picture, SidebarServer } from './sidebar-page.ts';
+import { noBrowser } from './editor.ts';
+import { picture, SidebarServer } from './sidebar-page.ts';
 
 const sounds = 100_000;
 const minute = 60_000;
@@ -8,7 +9,7 @@ const minute = 60_000;
 /** What the panel promises, in milliseconds. */
 const promised = 100;
 
-describe.skipIf(missing)('the Sounds sidebar with 100,000 sounds', () => {
+describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
   let server: SidebarServer;
   let page: Page;
   let errors: string[];

@@ -1,17 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import type { MadeSounds } from '../sounds/made-sounds.ts';
-
-const chromiumPath = '/usr/bin/chromium';
-const root = path.dirname(path.dirname(import.meta.dirname));
-
-/** Why the tests of the sidebar are skipped, or undefined. */
-export const missing =
-  existsSync(chromiumPath) || process.env.CI ? undefined : `Chromium is not installed at ${chromiumPath}`;
+import { launchBrowser, picture as pagePicture } from './editor.ts';
 
 type StoredSound = Parameters<MadeSounds['pattern']>;
 
@@ -41,21 +35,7 @@ export class SidebarServer {
     });
     ended.catch(() => undefined);
     const [{ port }] = (await Promise.race([once(child, 'message'), ended])) as [{ port: number }];
-    const browser = await chromium.launch({
-      executablePath: chromiumPath,
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        // The tests look at what is played, not at the browser's rules about it.
-        '--autoplay-policy=no-user-gesture-required',
-      ],
-    });
+    const browser = await launchBrowser();
     return new SidebarServer(child, userDir, browser, port);
   }
 
@@ -110,10 +90,7 @@ export class SidebarServer {
 
 /** Keeps a picture of the sidebar for the documentation when EARMARK_SCREENSHOTS is set. */
 export async function picture(page: Page, name: string): Promise<void> {
-  if (!process.env.EARMARK_SCREENSHOTS) return;
-  const folder = path.join(root, 'docs', 'images');
-  mkdirSync(folder, { recursive: true });
   const { x, y, width, height } = (await page.locator('.earmark-sounds').boundingBox())!;
   const clip = { x: x - 6, y: y - 24, width: width + 12, height: height + 30 };
-  await page.screenshot({ path: path.join(folder, `sidebar-${name}.png`), clip });
+  await pagePicture(page, `sidebar-${name}`, clip);
 }

@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { missing, picture, SidebarServer } from './sidebar-page.ts';
-
-if (missing) console.log(`The sidebar's tests are skipped: ${missing}`);
+import { noBrowser } from './editor.ts';
+import { picture, SidebarServer } from './sidebar-page.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const minute = 60_000;
 
-describe.skipIf(missing)('the Sounds sidebar', () => {
+describe.skipIf(noBrowser)('the Sounds sidebar', () => {
   let server: SidebarServer;
   let page: Page;
   let errors: string[];

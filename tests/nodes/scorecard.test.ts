@@ -21,11 +21,19 @@ const manifest = JSON.parse(text('package.json')) as {
   'node-red': { version: string; nodes: Record<string, string>; plugins: Record<string, string> };
 };
 const types = Object.keys(manifest['node-red'].nodes);
+
+interface FlowNode {
+  id: string;
+  type: string;
+  name?: string;
+  /** Of the `global-config` node: the packages that the flow needs; the editor offers to install what is missing. */
+  modules?: Record<string, string>;
+}
 const flows = readdirSync(path.join(root, 'flows'))
   .filter((name) => name.endsWith('.json'))
   .map((name) => ({
     name,
-    nodes: JSON.parse(text('flows', name)) as { id: string; type: string; z?: string }[],
+    nodes: JSON.parse(text('flows', name)) as FlowNode[],
   }));
 const sources = (type: string) => text('nodes', type, `${type}.editor.ts`);
 
@@ -67,7 +75,20 @@ describe('the scorecard', () => {
     expect(folders.sort()).toEqual([...types].sort());
   });
 
-  it('N02: an example for each node, with a comment and without foreign nodes', () => {
+  it('D02: brings no agent-base before version 6', () => {
+    const { packages } = JSON.parse(text('package-lock.json')) as {
+      packages: Record<string, { version: string; dev?: boolean }>;
+    };
+    const shipped = Object.entries(packages).filter(([, { dev }]) => !dev);
+    expect(shipped.length).toBeGreaterThan(Object.keys(manifest.dependencies).length);
+    const old = shipped.filter(
+      ([place, { version }]) => place.endsWith('/agent-base') && Number(version.split('.')[0]) < 6,
+    );
+    expect(old).toEqual([]);
+  });
+
+  it('N02: an example for each node, with a comment, and foreign nodes only where the flow says so', () => {
+    const dashboard = '@flowfuse/node-red-dashboard';
     const used = new Set(flows.flatMap(({ nodes }) => nodes.map(({ type }) => type)));
     for (const type of types) expect(used, type).toContain(type);
     const core = new Set([
@@ -102,10 +123,18 @@ describe('the scorecard', () => {
         nodes.some(({ type }) => type === 'comment'),
         name,
       ).toBe(true);
-      expect(
-        nodes.filter(({ type }) => !core.has(type) && !types.includes(type)).map(({ type }) => type),
-        name,
-      ).toEqual([]);
+      const foreign = nodes.filter(({ type }) => !core.has(type) && !types.includes(type));
+      if (name !== 'health-on-a-dashboard.json') {
+        expect(
+          foreign.map(({ type }) => type),
+          name,
+        ).toEqual([]);
+        continue;
+      }
+      // The one flow that needs another package names it twice: to people and to the editor.
+      expect(foreign.filter(({ type }) => !/^(ui-.*|global-config)$/.test(type))).toEqual([]);
+      expect(foreign.find(({ type }) => type === 'global-config')!.modules).toHaveProperty([dashboard]);
+      expect(nodes.find(({ type }) => type === 'comment')!.name).toContain(dashboard);
     }
     expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'examples', 'flows']));
   });

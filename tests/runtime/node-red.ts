@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,6 +21,13 @@ const serve = path.join(import.meta.dirname, 'serve.mjs');
 
 export function temporaryUserDir(): string {
   return mkdtempSync(path.join(os.tmpdir(), 'earmark-node-red-'));
+}
+
+/** Puts a package of ours into the user directory, where Node-RED looks for what the palette manager installed. */
+export function installInto(userDir: string, name: string): void {
+  const place = path.join(userDir, 'node_modules', name);
+  mkdirSync(path.dirname(place), { recursive: true });
+  symlinkSync(path.join(import.meta.dirname, '..', '..', 'node_modules', name), place, 'junction');
 }
 
 /** A real Node-RED with the built package in a child process, seen as the editor sees it: by HTTP and /comms. */
