@@ -78,7 +78,15 @@ RED.init(server, {
   telemetry: { enabled: false, updateNotification: false },
   diagnostics: { enabled: false, ui: false },
   runtimeState: { enabled: true, ui: true },
-  externalModules: { palette: { allowInstall: false, allowUpdate: false, allowUpload: false } },
+  externalModules: {
+    palette: {
+      allowInstall: false,
+      allowUpdate: false,
+      allowUpload: false,
+      // Only a test needs it; Node-RED would load whatever lies beside it.
+      denyList: ['@flowfuse/node-red-dashboard'],
+    },
+  },
   editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
   logging: { console: { level: 'error', metrics: false, audit: false } },
 });

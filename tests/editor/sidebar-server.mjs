@@ -53,7 +53,9 @@ RED.init(server, {
   credentialSecret: 'only for tests',
   telemetry: { enabled: false, updateNotification: false },
   diagnostics: { enabled: false, ui: false },
-  externalModules: { palette: { allowInstall: false, allowUpdate: false, allowUpload: false } },
+  externalModules: {
+    palette: { allowInstall: false, allowUpdate: false, allowUpload: false, denyList: ['@flowfuse/*'] },
+  },
   editorTheme: { tours: false, palette: { catalogues: [] } },
   logging: { console: { level: 'warn', metrics: false, audit: false } },
   ...(protect && {

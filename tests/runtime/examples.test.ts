@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { build } from '../../scripts/build.mjs';
 import { launchBrowser, noBrowser, picture } from '../editor/editor.ts';
 import { hasShippedModel, testPython } from '../real-bridge.ts';
-import { type FlowNode, installInto, NodeRed, temporaryUserDir } from './node-red.ts';
+import { type FlowNode, NodeRed } from './node-red.ts';
 
 const folder = path.join(path.dirname(path.dirname(import.meta.dirname)), 'flows');
 const noModel = hasShippedModel ? undefined : 'needs the shipped model';
@@ -23,11 +23,9 @@ describe.skipIf(noModel)(`the example flows (${noModel ?? 'real model'})`, { tim
       .filter((name) => name.endsWith('.json') && name !== 'sound-memory.json')
       .flatMap((name) => JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as FlowNode[]);
     // They share one bridge, as they would after an import.
-    const userDir = temporaryUserDir();
-    installInto(userDir, '@flowfuse/node-red-dashboard');
     const flows = [...new Map(nodes.map((node) => [node.id, node])).values()];
     flows.find(({ id }) => id === 'doorbell-mqtt-sounds')!.pace = 'fast';
-    nodeRed = await NodeRed.start({ userDir, flows });
+    nodeRed = await NodeRed.start({ flows, dashboard: true });
     await nodeRed.status('machine-sounds-compare', 'status.ready');
   }, 180_000);
   afterAll(() => nodeRed?.stop());

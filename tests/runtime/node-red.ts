@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,13 +23,6 @@ export function temporaryUserDir(): string {
   return mkdtempSync(path.join(os.tmpdir(), 'earmark-node-red-'));
 }
 
-/** Puts a package of ours into the user directory, where Node-RED looks for what the palette manager installed. */
-export function installInto(userDir: string, name: string): void {
-  const place = path.join(userDir, 'node_modules', name);
-  mkdirSync(path.dirname(place), { recursive: true });
-  symlinkSync(path.join(import.meta.dirname, '..', '..', 'node_modules', name), place, 'junction');
-}
-
 /** A real Node-RED with the built package in a child process, seen as the editor sees it: by HTTP and /comms. */
 export class NodeRed {
   readonly userDir: string;
@@ -40,21 +33,27 @@ export class NodeRed {
   url = '';
   #socket: WebSocket | undefined;
 
-  private constructor(userDir: string, port: number, paused: boolean) {
+  private constructor(userDir: string, port: number, options: { paused: boolean; dashboard: boolean }) {
     this.userDir = userDir;
-    this.#child = spawn(process.execPath, [serve, userDir, String(port), ...(paused ? ['paused'] : [])], {
+    this.#child = spawn(process.execPath, [serve, userDir, String(port), JSON.stringify(options)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_ENV: 'production' },
     });
   }
 
-  /** `paused`: the flows are loaded and wait for `startFlows`. */
+  /** `paused`: the flows are loaded and wait for `startFlows`. `dashboard`: FlowFuse Dashboard 2 is there too. */
   static async start(
-    options: { flows?: FlowNode[]; userDir?: string; port?: number; paused?: boolean } = {},
+    options: {
+      flows?: FlowNode[];
+      userDir?: string;
+      port?: number;
+      paused?: boolean;
+      dashboard?: boolean;
+    } = {},
   ): Promise<NodeRed> {
-    const { userDir = temporaryUserDir(), flows, port = 0, paused = false } = options;
+    const { userDir = temporaryUserDir(), flows, port = 0, paused = false, dashboard = false } = options;
     if (flows) writeFileSync(path.join(userDir, 'flows.json'), JSON.stringify(flows));
-    const nodeRed = new NodeRed(userDir, port, paused);
+    const nodeRed = new NodeRed(userDir, port, { paused, dashboard });
     await nodeRed.#started();
     await nodeRed.#listen();
     return nodeRed;

@@ -1,5 +1,6 @@
 // A real Node-RED with the built package, in a process of its own so that it can be killed.
-// node serve.mjs USER_DIR [PORT] [paused]: prints {"port"} once the flows have started, or, paused, once they could.
+// node serve.mjs USER_DIR PORT OPTIONS (JSON: paused, dashboard): prints {"port"} once the flows have started, or, paused,
+// once they could. The dashboard lies in our node_modules, where Node-RED finds it unless it is denied.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,7 +10,8 @@ const require = createRequire(import.meta.url);
 const express = createRequire(require.resolve('node-red'))('express');
 const RED = require('node-red');
 const root = path.dirname(path.dirname(import.meta.dirname));
-const [userDir, port = '0', paused] = process.argv.slice(2);
+const [userDir, port, options] = process.argv.slice(2);
+const { paused, dashboard } = JSON.parse(options);
 
 const app = express();
 const server = http.createServer(app);
@@ -21,11 +23,18 @@ RED.init(server, {
   httpAdminRoot: '/',
   httpNodeRoot: '/',
   credentialSecret: 'only for tests',
-  safeMode: paused === 'paused',
+  safeMode: paused,
   runtimeState: { enabled: true, ui: false },
   telemetry: { enabled: false, updateNotification: false },
   diagnostics: { enabled: false, ui: false },
-  externalModules: { palette: { allowInstall: false, allowUpdate: false, allowUpload: false } },
+  externalModules: {
+    palette: {
+      allowInstall: false,
+      allowUpdate: false,
+      allowUpload: false,
+      denyList: dashboard ? [] : ['@flowfuse/node-red-dashboard'],
+    },
+  },
   editorTheme: { tours: false, palette: { catalogues: [] } },
   logging: { console: { level: 'info', metrics: false, audit: false } },
 });
