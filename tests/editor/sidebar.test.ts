@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { darkTheme, seriousFaults } from './accessibility.ts';
 import { noBrowser } from './editor.ts';
 import { picture, SidebarServer } from './sidebar-page.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const minute = 60_000;
 
 describe.skipIf(noBrowser)('the Sounds sidebar', () => {
@@ -42,27 +40,12 @@ describe.skipIf(noBrowser)('the Sounds sidebar', () => {
     await server?.stop();
   });
 
-  async function seriousFaults(): Promise<string[]> {
-    await page.evaluate(axe);
-    return page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: {
-          run(
-            on: string,
-          ): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
-        };
-      };
-      const { violations } = await axe.run('.earmark-sounds');
-      return violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
-  }
+  const faults = () => seriousFaults(page, '.earmark-sounds');
 
   test('says what to do while nothing was heard', async () => {
     await page.getByRole('tabpanel', { name: 'Sounds' }).getByText('Nothing heard yet').waitFor();
     expect(await page.getByRole('button', { name: 'Open the examples' }).isVisible()).toBe(true);
-    expect(await seriousFaults()).toEqual([]);
+    expect(await faults()).toEqual([]);
     await picture(page, 'empty');
   });
 
@@ -116,7 +99,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar', () => {
       .click({ modifiers: ['Shift'] });
     await page.getByText('Selected: 3 sounds').waitFor();
     await picture(page, 'selected');
-    expect(await seriousFaults()).toEqual([]);
+    expect(await faults()).toEqual([]);
     await page.getByRole('combobox', { name: 'Name of all selected sounds' }).fill('kettle');
     await page.keyboard.press('Enter');
     for (const id of ['kettle-1', 'kettle-2', 'kettle-3']) await label(id).getByText('kettle').waitFor();
@@ -195,7 +178,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar', () => {
     await page.getByText('5 sounds').waitFor();
     await page.getByRole('button', { name: 'Undo: name 3 sounds "doorbell"' }).click();
     await page.getByRole('button', { name: 'Rename tea kettle' }).waitFor();
-    expect(await seriousFaults()).toEqual([]);
+    expect(await faults()).toEqual([]);
     await picture(page, 'labels');
     await page.getByTitle('Show these sounds').filter({ hasText: 'tea kettle' }).click();
     await row('kettle-1').waitFor();
@@ -226,7 +209,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar', () => {
     await page.locator('.earmark-map-card .earmark-sound').waitFor();
     await expect.poll(async () => (await audio()).length).toBeGreaterThan(before);
     await picture(page, 'map');
-    expect(await seriousFaults()).toEqual([]);
+    expect(await faults()).toEqual([]);
 
     await page.getByRole('button', { name: /Select by drawing/ }).click();
     const box = (await canvas.boundingBox())!;
@@ -251,7 +234,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar', () => {
   test('suggestions: one name for all that sound alike', async () => {
     await tab('Suggestions');
     await page.getByText('Heard 30 times this week').waitFor();
-    expect(await seriousFaults()).toEqual([]);
+    expect(await faults()).toEqual([]);
     await picture(page, 'suggestions');
     await page.getByRole('combobox', { name: 'Name of all 30 sounds' }).fill('tap');
     await page.keyboard.press('Enter');
@@ -283,14 +266,14 @@ describe.skipIf(noBrowser)('the Sounds sidebar', () => {
   });
 
   test('in the dark theme nothing is hard to read', async () => {
-    await page.evaluate(() => document.documentElement.classList.add('nr-theme-dark'));
+    await darkTheme(page, true);
     for (const name of ['Sounds', 'Map', 'Suggestions', 'Labels']) {
       await tab(name);
       await page.waitForTimeout(300);
-      expect(await seriousFaults(), name).toEqual([]);
+      expect(await faults(), name).toEqual([]);
       await picture(page, `dark-${name.toLowerCase()}`);
     }
-    await page.evaluate(() => document.documentElement.classList.remove('nr-theme-dark'));
+    await darkTheme(page, false);
     await tab('Sounds');
   });
 
