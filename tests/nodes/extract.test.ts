@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeWav } from '../../src/audio/index.ts';
 import { type RealBridge, startRealBridge } from '../real-bridge.ts';
@@ -101,6 +103,29 @@ describe('wav2vec2 extract', () => {
     const [caught] = await flow.arrived('caught');
     expect(caught!.error).toMatchObject({ code });
     await flow.arrived('out');
+  });
+
+  it('is read for no faster than it works, so that a file loses nothing in the smallest queue', async () => {
+    flow = await TestFlow.load(
+      [
+        { id: 'bridge', type: 'earmark-bridge', url: server.url },
+        {
+          id: 'capture',
+          type: 'earmark-capture',
+          ...{ windowSeconds: '0.1', hopSeconds: '0.1' },
+          wires: [['extract']],
+        },
+        { id: 'extract', type: 'earmark-wav2vec2-extract', queueLimit: '1', wires: [['out']] },
+        { id: 'out', type: 'helper' },
+      ] satisfies FlowNode[],
+      { credentials: { bridge: { token: server.token } } },
+    );
+    writeFileSync(path.join(flow.userDir, 'tone.wav'), wav(440, 6));
+    flow.send('capture', { filename: 'tone.wav' });
+    const messages = await flow.arrived('out', 60);
+    const starts = messages.map(({ features }) => (features as { startTime: number }).startTime);
+    expect(starts).toEqual(Array.from({ length: 60 }, (_, i) => expect.closeTo(i / 10, 6)));
+    expect(flow.statuses('extract').filter((text) => text.startsWith('status.dropped'))).toEqual([]);
   });
 
   it('says that no bridge is chosen', async () => {
