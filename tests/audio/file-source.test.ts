@@ -72,12 +72,17 @@ describe('fileSource', () => {
     });
   });
 
-  it('says how to install ffmpeg where it is needed and missing', async () => {
-    writeFileSync(at('some.mp3'), Buffer.from('fffb9064', 'hex'));
-    const reading = collect(fileSource(at('some.mp3'), { ffmpegPath: at('no-ffmpeg') }).chunks());
+  it.each([
+    ['mp3', 'fffb9064'],
+    ['aiff', '464f524d00000fff41494646'],
+    ['au', '2e736e6400000018000000ff00000003'],
+    ['flac', '664c614300000022'],
+  ])('says how to install ffmpeg where %s needs it and it is missing', async (ending, head) => {
+    writeFileSync(at(`some.${ending}`), Buffer.from(head, 'hex'));
+    const reading = collect(fileSource(at(`some.${ending}`), { ffmpegPath: at('no-ffmpeg') }).chunks());
     await expect(reading).rejects.toMatchObject({
       code: 'FFMPEG_MISSING',
-      message: expect.stringMatching(/install/i),
+      message: expect.stringMatching(/Install it \(.+\) or convert the audio to WAV/),
     });
   });
 
