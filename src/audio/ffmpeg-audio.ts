@@ -1,5 +1,6 @@
 import { childOutput } from './child-output.ts';
 import { type FfmpegOptions, findFfmpeg } from './ffmpeg.ts';
+import { RawPcmDecoder } from './raw-pcm.ts';
 
 export interface FfmpegInput extends FfmpegOptions {
   /** ffmpeg's options for the input, ending with `-i` and its address. */
@@ -12,7 +13,7 @@ export interface FfmpegInput extends FfmpegOptions {
 }
 
 /**
- * Decodes by ffmpeg to mono samples, as fast as they are asked for.
+ * Decodes by ffmpeg to mono samples in [-1, 1], as fast as they are asked for. Damaged files can hold anything.
  * @throws AudioError `FFMPEG_MISSING`, `CANCELLED`, `TIMEOUT`
  * @throws ChildFailedError where ffmpeg gave up; what it could decode was yielded before.
  */
@@ -26,18 +27,6 @@ export async function* ffmpegAudio(options: FfmpegInput): AsyncGenerator<Float32
     ...['-map', '0:a:0', '-vn', '-sn', '-dn'],
     ...['-ac', '1', '-af', ffmpeg.resample(options.sampleRate), '-f', 'f32le', 'pipe:1'],
   ];
-  const output = childOutput(ffmpeg.path, args, options);
-  yield* floatSamples(output);
-}
-
-/** Joins the bytes of a pipe to samples, whichever way the pipe has cut them. */
-async function* floatSamples(output: AsyncIterable<Buffer>): AsyncGenerator<Float32Array, void, undefined> {
-  let rest: Uint8Array = new Uint8Array(0);
-  for await (const part of output) {
-    const bytes = rest.length > 0 ? Buffer.concat([rest, part]) : part;
-    const whole = bytes.length - (bytes.length % 4);
-    // A copy, since a view of floats has to begin at a multiple of four bytes.
-    if (whole > 0) yield new Float32Array(new Uint8Array(bytes.subarray(0, whole)).buffer);
-    rest = bytes.subarray(whole);
-  }
+  const decoder = new RawPcmDecoder({ encoding: 'f32le', sampleRate: options.sampleRate });
+  for await (const part of childOutput(ffmpeg.path, args, options)) yield decoder.push(part);
 }

@@ -28,7 +28,10 @@ export function fileFailure(file: string, error: unknown): FileFailure {
     (error instanceof AudioError && error.code !== 'CANCELLED') ||
     (error instanceof BridgeError && aboutTheAudio.has(error.code));
   if (itsOwn) {
-    return { file, code: error.code, message: error.message };
+    // The list names the file already.
+    const named = `${file}: `;
+    const message = error.message.startsWith(named) ? error.message.slice(named.length) : error.message;
+    return { file, code: error.code, message };
   }
   if (error instanceof Error && 'syscall' in error && 'code' in error) {
     return { file, code: String(error.code), message: error.message };

@@ -101,6 +101,15 @@ describe('fileSource', () => {
     const encode = (name: string, ...options: string[]) =>
       execFileSync('ffmpeg', ['-v', 'error', '-y', '-i', at('tone.wav'), ...options, `file:${at(name)}`]);
 
+    it('clips what a decoder makes too loud', async () => {
+      encode('loud.wv', '-af', 'volume=40dB', '-c:a', 'wavpack', '-sample_fmt', 'fltp');
+      const chunks = await collect(fileSource(at('loud.wv'), { removeDc: false }).chunks());
+      const loudest = Math.max(
+        ...chunks.map(({ samples }) => samples.reduce((m, s) => Math.max(m, Math.abs(s)), 0)),
+      );
+      expect(loudest).toBe(1);
+    });
+
     it('decodes what is not WAV to the same sound', async () => {
       encode('tone.flac');
       expect(samplesOf(await collect(fileSource(at('tone.flac')).chunks()))).toEqual(
