@@ -111,6 +111,18 @@ function openssl(args: string[]): void {
   console.log(randomBytes(32).toString('hex'));
 }
 
+/** A microphone's raw samples, as a *capture* node takes them from the network. */
+function arecord(args: string[]): void {
+  expectThat(
+    args.join(' ') === '-q -f S16_LE -r 16000 -c 1 -t raw',
+    'these are not the samples that are wanted',
+  );
+}
+
+function nc([host, port]: string[]): void {
+  expectThat(URL.canParse(`tcp://${host}:${port}`) && port !== undefined, 'nc takes a host and a port');
+}
+
 async function sudo([program, ...args]: string[]): Promise<void> {
   await call(program!, args);
 }
@@ -132,7 +144,9 @@ export const standIns: Record<string, (args: string[]) => void | Promise<void>> 
   pip,
   sudo,
   'apt-get': aptGet,
+  arecord,
   curl,
+  nc,
   openssl,
 };
 
