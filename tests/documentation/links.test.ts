@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { anchorsOf, linksOf, pages, root } from './pages.ts';
@@ -15,6 +15,12 @@ it('leads only to pages, headings and pictures that exist', () => {
       .map((target) => `${page} → ${target}`),
   );
   expect(missing).toEqual([]);
+});
+
+it('shows every picture that is kept', () => {
+  const shown = pages.flatMap((page) => linksOf(page).map((target) => path.posix.basename(target)));
+  const pictures = readdirSync(path.join(root, 'docs', 'images'));
+  expect(pictures.filter((name) => !shown.includes(name))).toEqual([]);
 });
 
 it('can be reached from the index of docs/, page by page', () => {
