@@ -28,7 +28,7 @@ it('has no block that nobody judges', () => {
   expect(others.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([]);
 });
 
-describe('what can be run', () => {
+describe('what can be run', { timeout: 120_000 }, () => {
   let bridge: RealBridge;
   let reader: Reader;
 

@@ -138,7 +138,7 @@ export class Reader {
         NODE_COMPILE_CACHE: path.join(this.#folder, 'compiled'),
         NO_COLOR: '1',
       },
-      timeout: 25_000,
+      timeout: 60_000,
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
