@@ -66,7 +66,10 @@ class Gatekeeper:
         host = headers.only("host")
         name = _host_name(host) if host else None
         if name is None or not (is_loopback(name) or name in self._hosts):
-            raise BridgeError("FORBIDDEN_ORIGIN", "this Host is not allowed; start the server with --allow-host NAME")
+            raise BridgeError(
+                "FORBIDDEN_ORIGIN",
+                "this Host is not allowed; start the server with --allow-host NAME or EARMARK_ALLOW_HOST=NAME",
+            )
         if headers.has("origin") and not self._origin_allowed(headers.only("origin") or ""):
             raise BridgeError("FORBIDDEN_ORIGIN", "pages of this Origin are not allowed; see --allow-origin")
         if self._token is not None and scope["path"] not in _WITHOUT_TOKEN:

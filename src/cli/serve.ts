@@ -12,7 +12,7 @@ import type { Terminal } from './terminal.ts';
 export const serve = defineCommand({
   name: 'serve',
   about:
-    'Runs the bridge in the foreground until Ctrl+C: the Python server that turns audio into feature vectors. On first use it makes a Python environment for it. The server reads further settings from its environment, among them EARMARK_TOKEN, which it asks for on any address but loopback.',
+    'Runs the bridge in the foreground until Ctrl+C: the Python server that turns audio into feature vectors. On first use it makes a Python environment for it. The server reads further settings from its environment, among them EARMARK_TOKEN, which it asks for on any address but loopback, and EARMARK_ALLOW_HOST, the names by which other machines call it.',
   options: {
     host: {
       kind: 'text',
@@ -37,8 +37,8 @@ export const serve = defineCommand({
   examples: [
     { line: 'earmark serve', says: 'On http://localhost:8000.' },
     {
-      line: 'EARMARK_TOKEN=$(openssl rand -hex 32) earmark serve --host 0.0.0.0',
-      says: 'For other machines too.',
+      line: 'EARMARK_TOKEN=$(cat token) EARMARK_ALLOW_HOST=my-server earmark serve --host 0.0.0.0',
+      says: 'For other machines too, which call it by http://my-server:8000.',
     },
     { line: 'earmark serve --port 0 --json', says: 'On a free port, told to the script that started it.' },
   ],
