@@ -85,9 +85,16 @@ export default function (RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const light = new StatusLight(this);
     const live = liveSources.has(def.source);
+    let warned = '';
     const onEvent = (event: SourceEvent) => {
-      if (event.type === 'lost') showLoss(event.error.code);
+      if (event.type === 'lost') {
+        showLoss(event.error.code);
+        // Once for the same reason, however often it is tried again.
+        if (def.source !== 'browser' && warned !== event.error.message) this.warn(event.error.message);
+        warned = event.error.message;
+      }
       if (!live || (event.type !== 'started' && event.type !== 'recovered')) return;
+      warned = '';
       light.say('condition');
       light.say('work', statuses.listening);
     };
@@ -113,7 +120,7 @@ export default function (RED: NodeAPI): void {
         case 'url': {
           const url = text(options.url) ?? (await typedText(RED, this, def.url, def.urlType, message));
           if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
-          return urlSource(url, { onEvent });
+          return urlSource(url, { live: true, onEvent });
         }
         case 'network': {
           light.say('work', statuses.waiting);

@@ -48,22 +48,22 @@ export async function* reconnecting(
   const clock = new SourceClock();
   for (let failures = 0; ; ) {
     throwIfCancelled(signal);
+    let heardAt: number | undefined;
     try {
-      let heard = false;
       const session = open((milliseconds) =>
         builder.skipTo(builder.nextSample + milliseconds * clock.samplesPerMs),
       );
       for await (const samples of session.samples) {
-        if (!heard) {
+        if (heardAt === undefined) {
           clock.start(builder, samples.length, session, options, sourceId);
-          heard = true;
-          failures = 0;
+          heardAt = performance.now();
         }
         yield* builder.push(samples, session.sampleRate);
       }
       yield* builder.flush();
       return;
     } catch (error) {
+      if (heardAt !== undefined && performance.now() - heardAt >= steadyMs) failures = 0;
       if (!(error instanceof AudioError) || !error.retryable || failures >= retries) throw error;
       yield* builder.flush();
       const retryInMs = backoff(failures++);
@@ -72,6 +72,9 @@ export async function* reconnecting(
     }
   }
 }
+
+/** A source that is lost sooner than this after it was heard is as unsteady as before: its next try waits longer. */
+const steadyMs = 10_000;
 
 /** Milliseconds before the next try: a quarter second, doubled up to ten seconds, a quarter more or less. */
 function backoff(failures: number): number {

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sampleSounds } from '../../nodes/package-folder.ts';
 import { holdCredit } from '../../nodes/source-credits.ts';
 import { encodeWav } from '../../src/audio/index.ts';
+import { noFfmpeg } from '../audio/needs-ffmpeg.ts';
 import { type FlowNode, type Received, TestFlow } from './test-flow.ts';
 
 let flow: TestFlow;
@@ -121,6 +123,22 @@ describe('capture', () => {
     for (const release of releases) release();
     await flow.arrived('done');
     expect(flow.received('out')).toHaveLength(20);
+  });
+
+  it.skipIf(noFfmpeg)('hears a stream again that was lost, the gap in its place (needs ffmpeg)', async () => {
+    const second = encodeWav(tone(1), rate);
+    await using station = createHttpServer((_request, response) => response.end(second)).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(station, 'listening');
+    const { port } = station.address() as { port: number };
+    const url = `http://127.0.0.1:${port}/live`;
+    await load({ source: 'url', url, windowSeconds: '0.5', hopSeconds: '0.5', autoStart: true });
+    const [first, next, again] = (await flow.arrived('out', 4)).map(audioOf);
+    expect([first!.startTime, next!.startTime]).toEqual([0, 0.5]);
+    expect(again!.startTime).toBeGreaterThanOrEqual(1);
+    expect([first!.gap, next!.gap, again!.gap]).toEqual([false, false, true]);
   });
 
   it('hears raw samples from the network, and says when they are cut off, silent, or gone', async () => {
