@@ -1,49 +1,29 @@
-import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import {
   type AudioSource,
-  fileSource,
-  folderSource,
   LevelMonitor,
   listAudioDevices,
-  microphoneSource,
-  networkSource,
   type PcmChunk,
   type SourceEvent,
-  urlSource,
 } from '../../src/audio/index.ts';
-import { plainObject } from '../feature-message.ts';
 import { type Message, type Work, workOnMessages } from '../message-worker.ts';
-import { codedError, NodeError } from '../node-error.ts';
-import { optionalNumber } from '../number-field.ts';
-import { sampleSounds } from '../package-folder.ts';
-import { payloadSource, type SoundFormat, soundProperties } from '../sound-message.ts';
+import { codedError } from '../node-error.ts';
+import { type SoundFormat, soundProperties } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
-import { typedText } from '../typed-value.ts';
 import { type CaptureFields, captureOptions } from './capture-options.ts';
+import { chosenSource, type SourceFields, shippedFolder } from './chosen-source.ts';
 import { registerMicrophonePage } from './microphone-page.ts';
 import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
 
-interface CaptureDef extends NodeDef, CaptureFields {
-  source: 'microphone' | 'browser' | 'url' | 'network' | 'file' | 'message' | 'samples';
-  device: string;
-  path: string;
-  pathType: string;
-  url: string;
-  urlType: string;
-  protocol: 'tcp' | 'udp';
-  host: string;
-  port: string;
-  sampleRate: string;
+interface CaptureDef extends NodeDef, CaptureFields, Omit<SourceFields, 'source'> {
+  source: SourceFields['source'] | 'browser';
   autoStart: boolean;
 }
 
 /** Sources without an end. */
 const liveSources: ReadonlySet<string> = new Set(['microphone', 'browser', 'url', 'network']);
-/** The sounds that come with the package lie in folders in here. */
-const shippedFolder = path.dirname(sampleSounds);
 /** Files and sounds that wait to be read. */
 const queueLimit = 100;
 /** A live source that cannot be opened is tried again after this. */
@@ -108,45 +88,12 @@ export default function (RED: NodeAPI): void {
       );
 
     const open = async (message: Message): Promise<AudioSource> => {
-      const options = plainObject(message.options);
-      switch (def.source) {
-        case 'microphone': {
-          const device = text(options.device) ?? text(def.device);
-          return microphoneSource({ ...(device !== undefined && { device }), onEvent });
-        }
-        case 'browser':
-          light.say('work', statuses.browser);
-          return microphonePage.source(this.id, onEvent);
-        case 'url': {
-          const url = text(options.url) ?? (await typedText(RED, this, def.url, def.urlType, message));
-          if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
-          return urlSource(url, { live: true, onEvent });
-        }
-        case 'network': {
-          light.say('work', statuses.waiting);
-          const port = optionalNumber(options.port) ?? optionalNumber(def.port);
-          if (port === undefined) throw new NodeError('BAD_MESSAGE', 'No port to listen on is given.');
-          const format = { sampleRate: optionalNumber(def.sampleRate) ?? 16_000 };
-          const host = text(def.host) ?? '127.0.0.1';
-          return networkSource({ protocol: def.protocol, port, host, format, onEvent });
-        }
-        case 'message': {
-          const sourceId = text(message.filename) ?? text(message.topic) ?? 'message';
-          return payloadSource(message, { sourceId, onEvent });
-        }
-        case 'samples':
-          return folderSource(sampleSounds, { onEvent });
-        case 'file': {
-          const name =
-            text(message.filename) ??
-            text(options.path) ??
-            (await typedText(RED, this, def.path, def.pathType, message));
-          if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
-          const full = findPath(RED.settings.userDir ?? process.cwd(), name);
-          const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
-          return isFolder ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
-        }
+      if (def.source === 'browser') {
+        light.say('work', statuses.browser);
+        return microphonePage.source(this.id, onEvent);
       }
+      if (def.source === 'network') light.say('work', statuses.waiting);
+      return chosenSource(RED, this, def as SourceFields, message, onEvent);
     };
 
     const monitor = new LevelMonitor(meterMs);
@@ -239,15 +186,4 @@ export default function (RED: NodeAPI): void {
     }
   }
   RED.nodes.registerType('earmark-capture', Capture);
-}
-
-/** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
-function findPath(userDir: string, name: string): string {
-  const own = path.resolve(userDir, name);
-  const shipped = path.resolve(shippedFolder, name);
-  return !existsSync(own) && existsSync(shipped) ? shipped : own;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }

@@ -1,0 +1,92 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { Node, NodeAPI } from 'node-red';
+import {
+  type AudioSource,
+  fileSource,
+  folderSource,
+  microphoneSource,
+  networkSource,
+  type SourceEvent,
+  urlSource,
+} from '../../src/audio/index.ts';
+import { plainObject } from '../feature-message.ts';
+import type { Message } from '../message-worker.ts';
+import { NodeError } from '../node-error.ts';
+import { optionalNumber } from '../number-field.ts';
+import { sampleSounds } from '../package-folder.ts';
+import { payloadSource } from '../sound-message.ts';
+import { typedText } from '../typed-value.ts';
+
+/** The sounds that come with the package lie in folders in here. */
+export const shippedFolder = path.dirname(sampleSounds);
+
+/** What the dialog says of where the sound comes from. */
+export interface SourceFields {
+  source: 'microphone' | 'url' | 'network' | 'file' | 'message' | 'samples';
+  device: string;
+  path: string;
+  pathType: string;
+  url: string;
+  urlType: string;
+  protocol: 'tcp' | 'udp';
+  host: string;
+  port: string;
+  sampleRate: string;
+}
+
+/** The source that the dialog chose, with what the message says instead. */
+export async function chosenSource(
+  RED: NodeAPI,
+  node: Node,
+  fields: SourceFields,
+  message: Message,
+  onEvent: (event: SourceEvent) => void,
+): Promise<AudioSource> {
+  const options = plainObject(message.options);
+  switch (fields.source) {
+    case 'microphone': {
+      const device = text(options.device) ?? text(fields.device);
+      return microphoneSource({ ...(device !== undefined && { device }), onEvent });
+    }
+    case 'url': {
+      const url = text(options.url) ?? (await typedText(RED, node, fields.url, fields.urlType, message));
+      if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
+      return urlSource(url, { live: true, onEvent });
+    }
+    case 'network': {
+      const port = optionalNumber(options.port) ?? optionalNumber(fields.port);
+      if (port === undefined) throw new NodeError('BAD_MESSAGE', 'No port to listen on is given.');
+      const format = { sampleRate: optionalNumber(fields.sampleRate) ?? 16_000 };
+      const host = text(fields.host) ?? '127.0.0.1';
+      return networkSource({ protocol: fields.protocol, port, host, format, onEvent });
+    }
+    case 'message': {
+      const sourceId = text(message.filename) ?? text(message.topic) ?? 'message';
+      return payloadSource(message, { sourceId, onEvent });
+    }
+    case 'samples':
+      return folderSource(sampleSounds, { onEvent });
+    case 'file': {
+      const name =
+        text(message.filename) ??
+        text(options.path) ??
+        (await typedText(RED, node, fields.path, fields.pathType, message));
+      if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
+      const full = findPath(RED.settings.userDir ?? process.cwd(), name);
+      const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
+      return isFolder ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
+    }
+  }
+}
+
+/** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
+function findPath(userDir: string, name: string): string {
+  const own = path.resolve(userDir, name);
+  const shipped = path.resolve(shippedFolder, name);
+  return !existsSync(own) && existsSync(shipped) ? shipped : own;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
