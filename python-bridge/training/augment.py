@@ -1,104 +1,150 @@
 """What happens to a sound between the day it is stored and the day it is heard again.
 
 Everything linear (equaliser, band limits, rooms) is one multiplication in the frequency domain for
-the whole batch, and noise floors are drawn there directly: on two cores the augmentation must not
-take the time that training needs.
+the whole batch, and noise floors are drawn there directly, so that the same few lines serve a small
+machine and a GPU.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from corpus import SAMPLE_RATE
 
+#: Samples after the crop in which a room may ring before it would wrap around to the start.
 TAIL = 4000
-EQ_POINTS = np.array([50.0, 150, 350, 700, 1400, 2800, 5000, 8000])
+EQ_POINTS = (50.0, 150.0, 350.0, 700.0, 1400.0, 2800.0, 5000.0, 8000.0)
+MADE_ROOMS = 400
+#: Decibels by which the sound that is mixed under a crop stays below it.
+MIX_DB = (1.0, 24.0)
+#: Decibels by which the noise floor stays below the crop.
+NOISE_DB = (4.0, 50.0)
 
 
-def synthetic_room(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Direct sound, a few early reflections, a tail that loses its highs first."""
-    decay = rng.uniform(0.05, 0.5)
-    n = int(min(decay, 0.35) * SAMPLE_RATE)
-    t = np.arange(n) / SAMPLE_RATE
-    tail = rng.standard_normal(n) * np.exp(-6.9 * t / decay)
-    darkness = rng.uniform(0.1, 0.75)
-    tail = darkness * np.convolve(tail, np.ones(4) / 2, mode="same") + (1 - darkness) * tail
-    tail[: int(rng.uniform(0.001, 0.012) * SAMPLE_RATE)] = 0
-    response = tail / (np.sqrt((tail**2).sum()) + 1e-9) * rng.uniform(0.2, 1.1)
-    response[0] += 1.0
-    for _ in range(rng.integers(2, 8)):
-        response[rng.integers(10, min(n, 700))] += rng.uniform(-0.5, 0.5)
-    return response.astype(np.float32)
+def made_rooms(count: int, generator: torch.Generator) -> Tensor:
+    """Direct sound, a few early reflections, a tail that loses its highs first: `[count, TAIL]`."""
+
+    def between(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, 1, generator=generator)
+
+    time = torch.arange(TAIL) / SAMPLE_RATE
+    tail = torch.randn(count, TAIL, generator=generator) * torch.exp(-6.9 * time / between(0.05, 0.5))
+    dull = torch.nn.functional.avg_pool1d(tail[:, None], 4, stride=1, padding=2)[:, 0, :TAIL] * 2
+    darkness = between(0.1, 0.75)
+    tail = darkness * dull + (1 - darkness) * tail
+    tail = tail * (time >= between(0.001, 0.012))
+    rooms = tail / (tail.square().sum(dim=1, keepdim=True).sqrt() + 1e-9) * between(0.2, 1.1)
+    rooms[:, 0] += 1.0
+    early = torch.randint(10, 700, (count, 6), generator=generator)
+    return rooms.scatter_add(1, early, 0.8 * torch.rand(count, 6, generator=generator) - 0.4)
 
 
 def untouched_share(step: int) -> float:
-    """Crops that stay as they were recorded: half of them at first, a fifth later.
+    """Crops that stay as they were recorded: half of them at first, a sixth later.
 
     With every crop changed from the start, a network finds nothing alike and barely learns. Later,
     some stay because memories are often stored in quiet and asked for in noise.
     """
-    return 0.2 + 0.3 * float(np.exp(-step / 400))
+    return 0.16 + 0.34 * math.exp(-step / 400)
+
+
+@dataclass(frozen=True)
+class Changed:
+    samples: Tensor  # [batch, crop], peak 1
+    under: Tensor  # [batch]: position in the batch of the crop that is mixed under, -1 where none is
 
 
 class Augmenter:
     """Applies a random chain to a batch of crops, each crop its own."""
 
-    def __init__(self, rooms: list[NDArray[np.float32]], crop: int, seed: int, made_rooms: int = 200) -> None:
-        rng = np.random.default_rng(seed)
-        self.crop = crop
-        self.size = fft.next_fast_len(crop + TAIL, real=True)
-        self.frequency = np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)
-        responses = [*rooms, *(synthetic_room(rng) for _ in range(made_rooms))]
-        self.rooms = np.stack([fft.rfft(r[:TAIL], self.size) for r in responses]).astype("c8")
-        # Each equaliser point's triangle on a logarithmic axis, so a curve is one small product.
-        axis = np.log(np.maximum(self.frequency, 20))
-        points = np.log(EQ_POINTS)
-        self.eq_basis = np.stack([np.interp(axis, points, row) for row in np.eye(len(EQ_POINTS))]).astype(np.float32)
-        pink = np.maximum(self.frequency, 60.0) ** -0.5
-        self.noise_shapes = np.stack([np.ones_like(pink), pink, pink**2])
-        self.noise_shapes /= np.sqrt((self.noise_shapes**2).mean(axis=1, keepdims=True))
+    def __init__(self, rooms: Tensor, crop: int, generator: torch.Generator) -> None:
+        """`rooms`: measured impulse responses `[count, TAIL]`; everything happens on the generator's device."""
+        self.generator, self.device, self.crop = generator, generator.device, crop
+        self.size = good_size(crop + TAIL)
+        frequency = torch.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)
+        self.frequency = frequency.to(self.device)
+        made = made_rooms(MADE_ROOMS, torch.Generator().manual_seed(1))
+        self.rooms = torch.fft.rfft(torch.cat([rooms, made]).to(self.device), self.size)
+        # Each equaliser point's triangle on a logarithmic axis, so that a curve is one small product.
+        axis, points = torch.log(frequency.clamp(min=50)), torch.log(torch.tensor(EQ_POINTS))
+        place = torch.searchsorted(points, axis, right=True).clamp(1, len(EQ_POINTS) - 1)
+        part = ((axis - points[place - 1]) / (points[place] - points[place - 1])).clamp(0, 1)
+        basis = torch.zeros(len(EQ_POINTS), len(axis))
+        basis.scatter_(0, (place - 1)[None], (1 - part)[None])
+        self.eq_basis = basis.scatter_add(0, place[None], part[None]).to(self.device)
 
-    def __call__(
-        self, crops: NDArray[np.float32], partner: NDArray[np.int64], rng: np.random.Generator, untouched: float
-    ) -> NDArray[np.float32]:
-        """`partner[i]` is the crop that may be mixed under crop `i`."""
+    def draw(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.generator, device=self.device)
+
+    def between(self, low: float, high: float, count: int) -> Tensor:
+        return low + (high - low) * self.draw(count, 1)
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.generator, device=self.device)
+
+    def curve(self, count: int, decibels: float) -> Tensor:
+        """Random smooth gain curves over frequency."""
+        return torch.exp((math.log(10) / 20) * decibels * self.normal(count, len(EQ_POINTS)) @ self.eq_basis)
+
+    def __call__(self, crops: Tensor, names: Tensor, untouched: float) -> Changed:
         batch = len(crops)
-        touched = rng.random(batch) >= untouched
-        crops = crops / (np.sqrt((crops**2).mean(axis=1, keepdims=True)) + 1e-6)
-        spectrum = fft.rfft(crops, self.size, axis=1)
+        touched = self.draw(batch, 1) >= untouched
 
-        gain_db = np.zeros((batch, len(EQ_POINTS)), dtype=np.float32)
-        equalised = touched & (rng.random(batch) < 0.5)
-        gain_db[equalised] = rng.normal(0, 4.0, (int(equalised.sum()), len(EQ_POINTS)))
-        response = np.exp((np.log(10) / 20) * gain_db @ self.eq_basis).astype(np.complex64)
+        def some(share: float) -> Tensor:
+            return touched & (self.draw(batch, 1) < share)
 
-        roomy = np.flatnonzero(touched & (rng.random(batch) < 0.35))
-        room = self.rooms[rng.integers(0, len(self.rooms), len(roomy))]
-        dry = rng.uniform(0, 0.6, (len(roomy), 1)).astype(np.float32)
-        response[roomy] *= (1 - dry) * room + dry
+        crops = crops / (crops.square().mean(dim=1, keepdim=True).sqrt() + 1e-5)
+        spectrum = torch.fft.rfft(crops, self.size)
 
-        for i in np.flatnonzero(touched & (rng.random(batch) < 0.25)):  # low-pass: small loudspeakers, telephones
-            edge = 1200 * 6 ** rng.random()
-            response[i] /= np.sqrt(1 + (self.frequency / edge) ** rng.choice([4, 8]))
-        for i in np.flatnonzero(touched & (rng.random(batch) < 0.15)):  # high-pass: small microphones
-            edge = 60 * 8 ** rng.random()
-            response[i] /= np.sqrt(1 + (edge / np.maximum(self.frequency, 1)) ** 4)
-        spectrum *= response
+        gain = torch.where(some(0.5), self.curve(batch, 4.5), 1.0)
+        # Low-pass: small loudspeakers, telephones, walls. High-pass: small microphones.
+        steep = torch.where(self.draw(batch, 1) < 0.5, 4.0, 10.0)
+        edge = 1000 * 7 ** self.draw(batch, 1)
+        gain = torch.where(some(0.25), gain / torch.sqrt(1 + (self.frequency / edge) ** steep), gain)
+        edge = 60 * 8 ** self.draw(batch, 1)
+        low_cut = torch.sqrt(1 + (edge / self.frequency.clamp(min=1)) ** 4)
+        gain = torch.where(some(0.15), gain / low_cut, gain)
+        spectrum = spectrum * gain
 
-        power = (np.abs(spectrum) ** 2).mean(axis=1, keepdims=True) + 1e-9
-        spectrum /= np.sqrt(power)
-        mixed = np.flatnonzero(touched & (rng.random(batch) < 0.55))
-        # Most mixtures are mild; a few are hard enough to hide the sound.
-        below_db = 4 + 21 * rng.random((len(mixed), 1))
-        spectrum[mixed] += (10 ** (-below_db / 20) * spectrum[partner[mixed]]).astype(np.complex64)
+        room = self.rooms[torch.randint(len(self.rooms), (batch,), generator=self.generator, device=self.device)]
+        dry = self.between(0, 0.6, batch)
+        spectrum = torch.where(some(0.4), spectrum * ((1 - dry) * room + dry), spectrum)
+        spectrum = spectrum / (spectrum.abs().square().mean(dim=1, keepdim=True).sqrt() + 1e-5)
 
-        noisy = touched & (rng.random(batch) < 0.5)
-        floor_db = np.where(noisy[:, None], rng.uniform(-60, -18, (batch, 1)), -75.0)
-        shape = self.noise_shapes[rng.integers(0, len(self.noise_shapes), batch)]
-        phase = np.exp(2j * np.pi * rng.random((batch, len(self.frequency)), dtype=np.float32))
-        spectrum += (10 ** (floor_db / 20) * shape).astype(np.float32) * phase.astype(np.complex64)
+        partner = torch.randperm(batch, generator=self.generator, device=self.device)
+        mixed = some(0.6) & (names[partner] != names)[:, None]
+        below = 10 ** (-self.between(*MIX_DB, batch) / 20)
+        spectrum = torch.where(mixed, spectrum + below * spectrum[partner], spectrum)
 
-        samples = fft.irfft(spectrum, self.size, axis=1)[:, : self.crop]
-        return samples / (np.abs(samples).max(axis=1, keepdims=True) + 1e-9)
+        noise = torch.complex(self.normal(*spectrum.shape), self.normal(*spectrum.shape)) * self.curve(batch, 8.0)
+        tilt = self.frequency.clamp(min=60.0) ** -self.draw(batch, 1)
+        noise = noise * tilt / ((noise * tilt).abs().square().mean(dim=1, keepdim=True).sqrt() + 1e-9)
+        floor = torch.where(some(0.5), -self.between(*NOISE_DB, batch), -75.0)
+        spectrum = spectrum + 10 ** (floor / 20) * noise
+
+        samples = torch.fft.irfft(spectrum, self.size)[:, : self.crop]
+        samples = samples / (samples.abs().amax(dim=1, keepdim=True) + 1e-9)
+        # An overdriven microphone, a telephone's eight bits.
+        drive = self.between(1.5, 6, batch)
+        samples = torch.where(some(0.08), torch.tanh(drive * samples) / torch.tanh(drive), samples)
+        companded = torch.round(127 * torch.sign(samples) * torch.log1p(255 * samples.abs()) / math.log(256)) / 127
+        coarse = torch.sign(companded) * (256 ** companded.abs() - 1) / 255
+        samples = torch.where(some(0.08), coarse, samples)
+        return Changed(samples, torch.where(mixed[:, 0], partner, -1))
+
+
+def good_size(least: int) -> int:
+    """The next length whose only prime factors are 2, 3 and 5: its transform is quick everywhere."""
+    size = least + least % 2
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2

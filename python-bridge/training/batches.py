@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from augment import Augmenter, untouched_share
+from augment import TAIL, Augmenter, untouched_share
 from corpus import SAMPLE_RATE, Cache
 
 #: How often each kind is drawn: sounds up, speech and instruments down to what they are worth.
-KIND_SHARE = {"sound": 0.46, "synthetic": 0.20, "speech": 0.26, "music": 0.08}
+KIND_SHARE = {"sound": 0.48, "synthetic": 0.22, "speech": 0.22, "music": 0.08}
 #: A name with many recordings is drawn more often, since only it shows what varies between them.
 POPULARITY = 0.75
 MOST_RECORDINGS = 40
@@ -23,102 +26,130 @@ ONCE_HEARD = 0.4
 FIELD_BOOST = {"env-esc10": 3.0, "speech-digits": 4.0}
 #: Windows are a second; some batches are shorter or longer, so that other lengths work too.
 CROP_SECONDS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.64, 0.64, 1.4)
+MOST_VIEWS = 4
+
+
+class Batch(NamedTuple):
+    pcm: Tensor  # [batch, samples]
+    names: Tensor  # [batch]
+    under: Tensor  # [batch]: the name of what is mixed under a crop, -1 where nothing is
 
 
 class Sampler:
+    """Clip and name ids of a batch: 2 or 4 of each name, from different recordings where there are any."""
+
     def __init__(self, cache: Cache) -> None:
-        self.cache = cache
         count = len(cache.names)
-        order = np.argsort(cache.name, kind="stable")
-        bounds = np.searchsorted(cache.name[order], np.arange(count + 1))
-        self.clips_of = [order[bounds[i] : bounds[i + 1]] for i in range(count)]
+        self.order = np.argsort(cache.name, kind="stable")
+        bounds = np.searchsorted(cache.name[self.order], np.arange(count + 1))
+        self.first, self.clips = bounds[:-1], np.diff(bounds)
+        sources, kinds = np.array(cache.source), np.array(cache.kind)
         weight = np.zeros(count)
-        kinds = [cache.kind[clips[0]] for clips in self.clips_of]
-        for i, clips in enumerate(self.clips_of):
+        for i in range(count):
+            clips = self.order[bounds[i] : bounds[i + 1]]
             recordings = len(np.unique(cache.group[clips]))
             weight[i] = ONCE_HEARD if recordings == 1 else min(recordings, MOST_RECORDINGS) ** POPULARITY
-            weight[i] *= max(FIELD_BOOST.get(cache.source[c], 1.0) for c in clips)
+            weight[i] *= max(FIELD_BOOST.get(source, 1.0) for source in np.unique(sources[clips]))
+        kind_of_name = kinds[self.order[self.first]]
         for kind, share in KIND_SHARE.items():
-            mask = np.array([k == kind for k in kinds])
+            mask = kind_of_name == kind
             if mask.any():
                 weight[mask] *= share / weight[mask].sum()
-        self.weight = weight / weight.sum()
+        self.log_weight = np.log(weight / weight.sum())
 
-    def pick(self, batch: int, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-        """Clip and name ids of a batch: 2 or 4 of each name, from different recordings if any."""
-        clips: list[int] = []
-        names: list[int] = []
-        drawn = rng.choice(len(self.weight), size=batch, replace=False, p=self.weight)
-        for name in drawn:
-            candidates = self.clips_of[name]
-            wanted = 4 if rng.random() < 0.4 and len(candidates) > 2 else 2
-            wanted = min(wanted, batch - len(clips))
-            if len(candidates) >= wanted:
-                chosen = rng.choice(candidates, size=wanted, replace=False)
-            else:
-                chosen = rng.choice(candidates, size=wanted, replace=True)
-            clips += [int(c) for c in chosen]
-            names += [int(name)] * wanted
-            if len(clips) >= batch:
-                break
-        return clips, names
-
-    def crop(self, clip: int, crop: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """A crop at a random speed; of two places in a long clip the louder is usually taken."""
-        samples = self.cache.clip(clip)
-        speed = rng.uniform(0.87, 1.15) if rng.random() < 0.35 else 1.0
-        need = int(crop * speed)
-        if len(samples) > need:
-            starts = rng.integers(0, len(samples) - need + 1, 2)
-            pieces = [samples[s : s + need] for s in starts]
-            energy = [float((p[::16].astype(np.float32) ** 2).sum()) for p in pieces]
-            louder = int(energy[1] > energy[0])
-            piece = pieces[louder if rng.random() < 0.8 else 1 - louder].astype(np.float32)
-        else:
-            piece = samples.astype(np.float32)
-        if speed != 1.0:
-            length = min(crop, max(2, int(len(piece) / speed)))
-            at = np.arange(length, dtype=np.float32) * np.float32(speed)
-            piece = np.interp(at, np.arange(len(piece)), piece).astype(np.float32)
-        out = np.zeros(crop, dtype=np.float32)
-        at_sample = int(rng.integers(0, crop - len(piece) + 1))
-        out[at_sample : at_sample + len(piece)] = piece
-        return out * np.float32(1 / 32768)
+    def pick(self, batch: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        # The largest of weight plus Gumbel noise are a weighted draw without repetition.
+        score = self.log_weight + rng.gumbel(size=len(self.log_weight))
+        most = min(batch // 2, len(score))
+        drawn = np.argsort(-score)[:most]
+        views = np.where((rng.random(most) < 0.4) & (self.clips[drawn] > 2), MOST_VIEWS, 2)
+        drawn = drawn[: int(np.searchsorted(np.cumsum(views), batch, side="right"))]
+        views = views[: len(drawn)]
+        names = np.repeat(drawn, views)
+        view = np.concatenate([np.arange(v) for v in views])
+        clips = self.clips[names]
+        # From a random clip in random strides: different ones as long as there are any.
+        start = np.repeat((rng.random(len(drawn)) * self.clips[drawn]).astype(np.int64), views)
+        stride = np.repeat(1 + (rng.random(len(drawn)) * (self.clips[drawn] - 1)).astype(np.int64), views)
+        return self.order[self.first[names] + (start + view * stride) % clips], names
 
 
-def partners(names: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Somebody of another name for each crop."""
-    partner = rng.permutation(len(names))
-    same = names[partner] == names
-    partner[same] = rng.integers(0, len(names), int(same.sum()))
-    return partner
+class Pool:
+    """Everything that batches are drawn from, on the device where they are made."""
+
+    def __init__(self, folder: Path, device: torch.device, everything: bool = False) -> None:
+        cache = Cache(folder, everything)
+        self.device = device
+        self.sampler, self.rooms = Sampler(cache), load_rooms(folder)
+        self.kin = torch.from_numpy(cache.kin()).long()
+        samples = torch.from_numpy(cache.samples)
+        self.samples = samples if device.type == "cpu" else samples.to(device)
+        self.offset, self.length = (torch.from_numpy(a).to(device) for a in (cache.offset, cache.length))
 
 
-def load_rooms(cache: Path) -> list[NDArray[np.float32]]:
+class Cropper:
+    """Takes crops at random speeds out of a pool."""
+
+    def __init__(self, pool: Pool, generator: torch.Generator) -> None:
+        self.pool, self.generator = pool, generator
+
+    def __call__(self, clips: Tensor, crop: int) -> Tensor:
+        """Clip ids `[batch]` to samples `[batch, crop]`; of two places in a long clip mostly the louder."""
+        batch, samples, device = len(clips), self.pool.samples, self.pool.device
+
+        def draw(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=self.generator, device=device)
+
+        speed = torch.where(draw(batch, 1) < 0.4, 0.86 + 0.3 * draw(batch, 1), 1.0)
+        length, offset = self.pool.length[clips][:, None], self.pool.offset[clips][:, None]
+        spare = length - (crop * speed).long() - 2
+        starts = (draw(batch, 2) * spare.clamp(min=0)).long()
+        probe = torch.arange(0, crop, 16, device=device)
+        place = (starts[:, :, None] + probe).minimum(length[:, :, None] - 1)
+        energy = samples[offset[:, :, None] + place].float().square().sum(dim=2)
+        louder = (energy[:, 1] > energy[:, 0]) ^ (draw(batch) < 0.2)
+        start = starts.gather(1, louder.long()[:, None])
+        # A clip shorter than the crop lies somewhere in it, with silence around.
+        lead = ((-spare).clamp(min=0) / speed * draw(batch, 1)).long()
+        at = (torch.arange(crop, device=device)[None] - lead) * speed
+        whole = at.floor().long()
+        inside = (whole >= 0) & (start + whole < length - 1)
+        index = (offset + start + whole).clamp(0, len(samples) - 2)
+        low, high = samples[index].float(), samples[index + 1].float()
+        return torch.where(inside, low + (at - whole) * (high - low), 0.0) / 32768
+
+
+def load_rooms(cache: Path) -> Tensor:
+    """Measured impulse responses, cut or filled to `[count, TAIL]`."""
     stored = np.load(cache / "rooms.npz")
-    ends = np.cumsum(stored["lengths"])
-    return [r.astype(np.float32) for r in np.split(stored["samples"], ends[:-1])]
+    rooms = np.zeros((len(stored["lengths"]), TAIL), dtype=np.float32)
+    start = 0
+    for row, length in zip(rooms, stored["lengths"], strict=True):
+        kept = min(int(length), TAIL)
+        row[:kept] = stored["samples"][start : start + kept]
+        start += int(length)
+    return torch.from_numpy(rooms)
 
 
 class Batches(IterableDataset):  # type: ignore[type-arg]
-    """Endless batches `(int16 samples, name ids)`; the seed and the first step fix all of them."""
+    """Endless batches; seed and first step fix all of them on one kind of device."""
 
-    def __init__(self, cache: Path, batch: int, seed: int, first_step: int) -> None:
-        self.cache, self.batch, self.seed, self.first_step = cache, batch, seed, first_step
+    def __init__(self, pool: Pool, size: int, seed: int, first_step: int = 0) -> None:
+        self.pool, self.size, self.seed, self.first_step = pool, size, seed, first_step
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.int16], NDArray[np.int64]]]:
-        sampler = Sampler(Cache(self.cache))
-        rooms = load_rooms(self.cache)
-        augmenters = {crop: Augmenter(rooms, crop, self.seed) for crop in {int(s * SAMPLE_RATE) for s in CROP_SECONDS}}
+    def __iter__(self) -> Iterator[Batch]:
+        pool = self.pool
+        generator = torch.Generator(pool.device).manual_seed(self.seed + self.first_step)
+        rng = np.random.default_rng((self.seed, self.first_step))
+        cropper = Cropper(pool, generator)
+        lengths = [int(s * SAMPLE_RATE) for s in CROP_SECONDS]
+        augmenters = {crop: Augmenter(pool.rooms, crop, generator) for crop in set(lengths)}
         step = self.first_step
         while True:
-            rng = np.random.default_rng((self.seed, step))
-            crop = int(CROP_SECONDS[int(rng.integers(len(CROP_SECONDS)))] * SAMPLE_RATE)
+            crop = lengths[int(rng.integers(len(lengths)))]
             # Short windows give room for more of them at the same cost, long ones for fewer.
-            size = max(64, int(self.batch * SAMPLE_RATE / crop) // 2 * 2)
-            clips, names = sampler.pick(size, rng)
-            labels = np.array(names, dtype=np.int64)
-            crops = np.stack([sampler.crop(c, crop, rng) for c in clips])
-            samples = augmenters[crop](crops, partners(labels, rng), rng, untouched_share(step))
-            yield (samples * 32767).astype(np.int16), labels
+            drawn = pool.sampler.pick(self.size * SAMPLE_RATE // crop, rng)
+            clips, names = (torch.from_numpy(ids).to(pool.device) for ids in drawn)
+            changed = augmenters[crop](cropper(clips, crop), names, untouched_share(step))
+            yield Batch(changed.samples, names, torch.where(changed.under >= 0, names[changed.under], -1))
             step += 1

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from evaluate import (
     HERE,
@@ -26,7 +25,7 @@ from evaluate import (
     retrieval,
     windows_of,
 )
-from model import Encoder, measured_statistics
+from model import Encoder
 
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 1.0)
 
@@ -36,11 +35,9 @@ def parts(encoder: Encoder, data: Validation) -> tuple[Samples, Samples]:
     """Mean learnt and mean measured part of every clip."""
     learnt, measured = [], []
     for samples in data.samples:
-        bands = encoder.logmel(torch.from_numpy(np.stack(windows_of(samples)).astype("f4")))
-        first = encoder.standardise_learnt(encoder.learnt(bands))
-        second = encoder.standardise_measured(measured_statistics(bands))
-        learnt.append(nn.functional.normalize(first, dim=1).mean(dim=0).numpy())
-        measured.append(nn.functional.normalize(second, dim=1).mean(dim=0).numpy())
+        first, second = encoder.parts(torch.from_numpy(np.stack(windows_of(samples))))
+        learnt.append(first.mean(dim=0).numpy())
+        measured.append(second.mean(dim=0).numpy())
     return np.stack(learnt), np.stack(measured)
 
 
@@ -76,9 +73,8 @@ def main() -> None:
     parser.add_argument("encoder", type=Path)
     parser.add_argument("--audio", type=Path, default=HERE.parents[2] / "shared" / "audio")
     options = parser.parse_args()
-    encoder = Encoder()
+    encoder = Encoder().eval()
     encoder.load_state_dict(torch.load(options.encoder, weights_only=True)["encoder"])
-    encoder.eval()
     print(f"best share: {sweep(encoder, options.audio)}")
 
 

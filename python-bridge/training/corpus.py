@@ -68,6 +68,7 @@ class Clip:
     group: str
     kind: str
     source: str
+    held_out: bool = False
 
 
 def canonical_name(label: str, source: str) -> str:
@@ -146,24 +147,28 @@ def manifest_rows(folder: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(handle)
 
 
+def is_held_out(source: str, row: dict[str, str]) -> bool:
+    """Whether a clip belongs to validation."""
+    if source == "env-esc10":
+        return row["fold"] == HELD_OUT_ESC10_FOLD
+    return source == "speech-digits" and row["group"] == HELD_OUT_SPEAKER
+
+
 def recorded_clips(audio: Path) -> Iterator[Clip]:
-    """The real recordings that may train, validation left out."""
+    """The real recordings that may train, those of validation marked."""
     folders = [audio / "env-esc10", audio / "speech-digits", *sorted((audio / "corpus").iterdir())]
     for folder in folders:
         source = folder.name
         if not (folder / "manifest.csv").exists() or source.startswith("rir-"):
             continue
         for row in manifest_rows(folder):
-            if source == "env-esc10" and row["fold"] == HELD_OUT_ESC10_FOLD:
-                continue
-            if source == "speech-digits" and row["group"] == HELD_OUT_SPEAKER:
-                continue
             yield Clip(
                 samples=read_audio(folder / row["file"]),
                 name=canonical_name(row["label"], source),
                 group=f"{source}/{row['group']}",
                 kind=kind_of(source),
                 source=source,
+                held_out=is_held_out(source, row),
             )
 
 
@@ -195,7 +200,7 @@ class CacheWriter:
         self.folder = folder
         self._samples = (folder / "samples.i16").open("wb")
         self._position = 0
-        self._rows: list[tuple[int, int, str, str, str, str]] = []
+        self._rows: list[tuple[int, int, str, str, str, str, bool]] = []
 
     def add(self, clips: Iterable[Clip]) -> int:
         added = 0
@@ -204,7 +209,9 @@ class CacheWriter:
             if len(samples) < SAMPLE_RATE // 40:
                 continue
             self._samples.write((samples * 32767).astype("<i2").tobytes())
-            self._rows.append((self._position, len(samples), clip.name, clip.group, clip.kind, clip.source))
+            self._rows.append(
+                (self._position, len(samples), clip.name, clip.group, clip.kind, clip.source, clip.held_out)
+            )
             self._position += len(samples)
             added += 1
         return added
@@ -218,11 +225,11 @@ class CacheWriter:
 
 
 class Cache:
-    """The prepared clips, read where they lie."""
+    """The prepared clips, read where they lie; those of validation only where `everything` is asked for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, everything: bool = False) -> None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        rows = index["clips"]
+        rows = [row for row in index["clips"] if everything or not row[6]]
         self.description: dict[str, Any] = index["description"]
         self.offset = np.array([r[0] for r in rows], dtype=np.int64)
         self.length = np.array([r[1] for r in rows], dtype=np.int64)
@@ -233,7 +240,8 @@ class Cache:
         self.group = np.array([groups[r[3]] for r in rows], dtype=np.int64)
         self.kind: list[str] = [r[4] for r in rows]
         self.source: list[str] = [r[5] for r in rows]
-        self.samples = np.memmap(folder / "samples.i16", dtype="<i2", mode="r")
+        # Copy on write: torch wants memory that it could write to.
+        self.samples = np.memmap(folder / "samples.i16", dtype="<i2", mode="c")
 
     def __len__(self) -> int:
         return len(self.offset)

@@ -36,6 +36,7 @@ HERE = Path(__file__).resolve().parent
 WINDOW, STEP = SAMPLE_RATE, SAMPLE_RATE // 2
 #: Windows this far under the loudest say nothing about the clip.
 QUIET_DB = 26.0
+WINDOWS_AT_ONCE = 64
 SHOTS, EPISODES = 5, 40
 SETS = ("sounds", "digits", "kitchen")
 
@@ -43,7 +44,8 @@ SETS = ("sounds", "digits", "kitchen")
 class ClipEncoder(Protocol):
     name: str
 
-    def clip_vector(self, samples: Samples) -> Samples: ...
+    def clip_vectors(self, clips: list[Samples]) -> Samples:
+        """One unit vector a clip: `[clips, dimensions]`."""
 
 
 def windows_of(samples: Samples) -> list[Samples]:
@@ -64,9 +66,16 @@ class WindowEncoder:
     def __init__(self, name: str, encode: Callable[[Samples], Samples]) -> None:
         self.name, self.encode = name, encode
 
-    def clip_vector(self, samples: Samples) -> Samples:
-        vector = self.encode(np.stack(windows_of(samples))).mean(axis=0)
-        return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), dtype=np.float32)
+    def clip_vectors(self, clips: list[Samples]) -> Samples:
+        pieces = [windows_of(samples) for samples in clips]
+        windows = np.stack([window for clip in pieces for window in clip])
+        batches = [self.encode(windows[i : i + WINDOWS_AT_ONCE]) for i in range(0, len(windows), WINDOWS_AT_ONCE)]
+        bounds = np.cumsum([0, *(len(clip) for clip in pieces)])[:-1]
+        return unit(np.add.reduceat(np.concatenate(batches), bounds, axis=0))
+
+
+def unit(vectors: Samples) -> Samples:
+    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
 
 
 def load_encoder(path: Path, precision: str = "fp32") -> ClipEncoder:
@@ -75,14 +84,14 @@ def load_encoder(path: Path, precision: str = "fp32") -> ClipEncoder:
 
         from model import Encoder
 
-        stored = torch.load(path, weights_only=True)
-        encoder = Encoder()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        stored = torch.load(path, weights_only=True, map_location=device)
+        encoder = Encoder().to(device).eval()
         encoder.load_state_dict(stored["encoder"])
-        encoder.eval()
 
         @torch.no_grad()
         def by_torch(batch: Samples) -> Samples:
-            return encoder(torch.from_numpy(np.ascontiguousarray(batch))).numpy()
+            return encoder(torch.from_numpy(batch).to(device)).cpu().numpy()
 
         return WindowEncoder(str(path), by_torch)
     import onnxruntime
@@ -234,7 +243,7 @@ def evaluate(encoder: ClipEncoder, audio: Path, conditions: bool = True) -> dict
     sets = load_validation(audio)
     report: dict[str, Any] = {"encoder": encoder.name}
     for data in sets:
-        clean = np.stack([encoder.clip_vector(s) for s in data.samples])
+        clean = encoder.clip_vectors(data.samples)
         knn, precision = retrieval(clean, clean, data.labels, data.groups, data.queries)
         accuracy, known = few_shot(clean, data.labels, data.groups, data.queries)
         same, apart = pair_scores(clean, data.labels, data.groups)
@@ -254,8 +263,7 @@ def evaluate(encoder: ClipEncoder, audio: Path, conditions: bool = True) -> dict
                 ("room", through_room(audio, data)),
             ):
                 asked = clean.copy()
-                for i in asking:
-                    asked[i] = encoder.clip_vector(changed[i])
+                asked[asking] = encoder.clip_vectors([changed[i] for i in asking])
                 found = retrieval(asked, clean, data.labels, data.groups, data.queries)
                 row[title] = dict(zip(("knn", "map"), found, strict=True))
         report[data.name] = row

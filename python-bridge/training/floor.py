@@ -59,6 +59,6 @@ class Floor:
         self.mean, self.scale = values["mean"], values["scale"]
         assert len(self.mean) == 3 * BANDS
 
-    def clip_vector(self, samples: Samples) -> Samples:
-        vector = (floor_statistics(samples) - self.mean) / self.scale
-        return np.asarray(vector / (np.linalg.norm(vector) + 1e-9), dtype=np.float32)
+    def clip_vectors(self, clips: list[Samples]) -> Samples:
+        vectors = (np.stack([floor_statistics(samples) for samples in clips]) - self.mean) / self.scale
+        return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9), dtype=np.float32)

@@ -6,15 +6,18 @@ import torch
 from torch import Tensor
 
 
-def supervised_contrastive(vectors: Tensor, names: Tensor, kin: Tensor, temperature: float) -> Tensor:
-    """Vectors of one name together, of different names apart, of kin names neither.
+def supervised_contrastive(vectors: Tensor, names: Tensor, under: Tensor, kin: Tensor, temperature: float) -> Tensor:
+    """Vectors of one name together, of different names apart; kin names, and a mixture and what is
+    mixed under it, neither.
 
-    `kin[name]` holds the ids of the words that a name shares with its kin, -1 where there are none.
+    `kin[name]` holds the ids of the words that a name shares with its kin, -1 where there are none;
+    `under` the name of what else is heard in a crop, -1 where nothing is.
     """
-    itself = torch.eye(len(vectors), dtype=torch.bool)
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     same = names[:, None] == names[None, :]
+    heard = under[:, None] == names[None, :]
+    related = heard | heard.T
     words = kin[names]
-    related = torch.zeros_like(same)
     for word in words.unbind(dim=1):
         for other in words.unbind(dim=1):
             related |= (word >= 0)[:, None] & (word[:, None] == other[None, :])

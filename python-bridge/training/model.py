@@ -1,10 +1,10 @@
 """The encoder: PCM in, one unit vector of 768 numbers out.
 
-    PCM -> unit variance -> log-mel -> Wav2Vec2BertModel -> mean, deviation   = 512 learnt numbers
-                              `-> mean, deviation, fast and slow change       = 256 measured numbers
+    PCM -> unit variance -> log-mel -> stem -> Wav2Vec2BertModel -> mean, deviation = 512 learnt numbers
+                              `-> mean, deviation, fast and slow change             = 256 measured numbers
 
-Both parts are standardised (background mean and scale, found while training), brought to unit
-length and joined with a fixed weight. The learnt part knows what things are called; the measured
+Both parts are standardised (background mean and scale; the learnt one whitened as well), brought to
+unit length and joined with a fixed weight. The learnt part knows what things are called; the measured
 part is what wins on textures (water, pans, fans), where names are of no help. Everything is inside
 the graph, so whoever runs it needs nothing but samples.
 """
@@ -18,8 +18,12 @@ from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
 
 SAMPLE_RATE = 16_000
 FRAME, HOP, FFT, BANDS = 400, 160, 512, 64
-STACK = 4
-TOKEN_HOP = HOP * STACK
+#: Channels of the stem's convolutions; their strides over bands and frames.
+STEM = ((32, (2, 1)), (64, (2, 2)), (96, (2, 1)), (64, (1, 1)))
+TOKEN_HOP = HOP * 2
+TOKEN_WIDTH = 64 * BANDS // 8
+#: What one token has heard of: 13 frames.
+RECEPTIVE_FIELD = FRAME + 12 * HOP
 HIDDEN = 256
 LEARNT, MEASURED = 2 * HIDDEN, 4 * BANDS
 DIMENSIONS = LEARNT + MEASURED
@@ -92,12 +96,32 @@ def measured_statistics(bands: Tensor) -> Tensor:
     return torch.cat([bands.mean(dim=2), deviation(bands, 2), deviation(fast, 2), deviation(slow, 2)], dim=1)
 
 
+class Stem(nn.Module):
+    """Log-mel to tokens by convolutions over time and frequency: 50 tokens a second.
+
+    A pattern of bands means the same a few bands higher; plain stacking of frames would have to learn
+    that from examples, which a small corpus does not have.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 1
+        for channels, stride in STEM:
+            layers += [nn.Conv2d(before, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.SiLU()]
+            before = channels
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, bands: Tensor) -> Tensor:
+        """`[batch, bands, frames]` to `[batch, tokens, TOKEN_WIDTH]`."""
+        return self.layers(bands.unsqueeze(1)).permute(0, 3, 1, 2).flatten(2)
+
+
 def encoder_config() -> Wav2Vec2BertConfig:
-    # No dropout: it cost a fifth of each step, and augmentation already makes every crop new.
     return Wav2Vec2BertConfig(
-        feature_projection_input_dim=BANDS * STACK,
+        feature_projection_input_dim=TOKEN_WIDTH,
         hidden_size=HIDDEN,
-        num_hidden_layers=3,
+        num_hidden_layers=4,
         num_attention_heads=4,
         intermediate_size=576,
         position_embeddings_type="relative_key",
@@ -105,9 +129,9 @@ def encoder_config() -> Wav2Vec2BertConfig:
         right_max_position_embeddings=32,
         conv_depthwise_kernel_size=15,
         hidden_act="swish",
-        hidden_dropout=0.0,
+        hidden_dropout=0.1,
         attention_dropout=0.0,
-        activation_dropout=0.0,
+        activation_dropout=0.1,
         feat_proj_dropout=0.0,
         conformer_conv_dropout=0.0,
         layerdrop=0.0,
@@ -121,31 +145,27 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.logmel = LogMel()
+        self.stem = Stem()
         self.wav2vec = Wav2Vec2BertModel(encoder_config())
         self.standardise_learnt = nn.BatchNorm1d(LEARNT, affine=False, momentum=0.02)
         self.standardise_measured = nn.BatchNorm1d(MEASURED, affine=False, momentum=0.02)
+        #: Turns the learnt part so that background sounds spread alike in all directions; set at export.
+        self.register_buffer("whitening", torch.eye(LEARNT), persistent=False)
         #: Share of the squared length that the measured part has in the stored vector.
         self.register_buffer("measured_share", torch.tensor(0.25))
 
-    def tokens(self, bands: Tensor) -> Tensor:
-        """Stacks frames, so that attention runs over 25 tokens a second instead of 100."""
-        batch = bands.shape[0]
-        frames = bands.transpose(1, 2)
-        count = bands.shape[2] // STACK
-        return frames[:, : count * STACK].reshape(batch, count, STACK * BANDS)
-
     def learnt(self, bands: Tensor) -> Tensor:
-        hidden = self.wav2vec(self.tokens(bands)).last_hidden_state.float()
+        hidden = self.wav2vec(self.stem(bands)).last_hidden_state.float()
         return torch.cat([hidden.mean(dim=1), deviation(hidden, 1)], dim=1)
 
-    def join(self, learnt: Tensor, measured: Tensor) -> Tensor:
-        share = self.measured_share
-        learnt = nn.functional.normalize(learnt, dim=1)
-        measured = nn.functional.normalize(measured, dim=1)
-        return torch.cat([torch.sqrt(1 - share) * learnt, torch.sqrt(share) * measured], dim=1)
+    def parts(self, pcm: Tensor) -> tuple[Tensor, Tensor]:
+        """The learnt and the measured part, standardised, each of unit length."""
+        bands = self.logmel(pcm)
+        learnt = self.standardise_learnt(self.learnt(bands)) @ self.whitening
+        measured = self.standardise_measured(measured_statistics(bands))
+        return nn.functional.normalize(learnt, dim=1), nn.functional.normalize(measured, dim=1)
 
     def forward(self, pcm: Tensor) -> Tensor:
-        bands = self.logmel(pcm)
-        learnt = self.standardise_learnt(self.learnt(bands))
-        measured = self.standardise_measured(measured_statistics(bands))
-        return self.join(learnt, measured)
+        learnt, measured = self.parts(pcm)
+        share = self.measured_share
+        return torch.cat([torch.sqrt(1 - share) * learnt, torch.sqrt(share) * measured], dim=1)

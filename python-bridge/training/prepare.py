@@ -8,28 +8,34 @@ from pathlib import Path
 import numpy as np
 
 from corpus import CacheWriter, impulse_responses, recorded_clips
+from pack import packed_clips
 from speech import spoken_clips
 from synthesis import synthetic_clips
 
-DATA_SEED = 20261123
+DATA_SEED = 20261127
 
 
 def prepare(audio: Path, cache: Path) -> None:
+    """`audio` is the shared audio's folder, or one that `pack.py` made of it."""
     if (cache / "index.json").exists():
         return
     if not audio.is_dir():
         raise SystemExit(f"The training audio is not at {audio}: pass --audio FOLDER.")
+    packed = (audio / "pack.json").exists()
     start = time.monotonic()
     writer = CacheWriter(cache)
     counts: dict[str, int] = {}
     for title, clips in (
-        ("recorded", recorded_clips(audio)),
+        ("recorded", packed_clips(audio) if packed else recorded_clips(audio)),
         ("synthesised", synthetic_clips(DATA_SEED)),
         ("spoken", spoken_clips(DATA_SEED)),
     ):
         counts[title] = writer.add(clips)
         print(f"prepare: {counts[title]} {title} clips, {time.monotonic() - start:.0f} s", flush=True)
-    responses = impulse_responses(audio)
-    lengths = [len(r) for r in responses]
-    np.savez(cache / "rooms.npz", samples=np.concatenate(responses), lengths=np.array(lengths))
-    writer.close({"seed": DATA_SEED, "counts": counts, "rooms": len(responses)})
+    if packed:
+        rooms = dict(np.load(audio / "rooms.npz"))
+    else:
+        responses = impulse_responses(audio)
+        rooms = {"samples": np.concatenate(responses), "lengths": np.array([len(r) for r in responses])}
+    np.savez(cache / "rooms.npz", **rooms)
+    writer.close({"seed": DATA_SEED, "counts": counts, "rooms": len(rooms["lengths"])})

@@ -6,6 +6,7 @@ whom. Words that a collection of real speech also holds (numbers, letters) get t
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -59,11 +60,11 @@ def vocabulary() -> list[tuple[str, str, str, int]]:
     entries: list[tuple[str, str, str, int]] = []
     for number in NUMBERS:
         word = _DIGITS[number] if number < 10 else str(number)
-        entries.append((f"word_en_{word}", str(number), "en", 48 if number < 10 else 14))
-    entries += [(f"word_en_{word}", word.replace("_", " "), "en", 14) for word in ENGLISH]
-    entries += [(f"word_en_{letter}", letter, "en", 8) for letter in "abcdefghijklmnopqrstuvwxyz"]
+        entries.append((f"word_en_{word}", str(number), "en", 150 if number < 10 else 30))
+    entries += [(f"word_en_{word}", word.replace("_", " "), "en", 30) for word in ENGLISH]
+    entries += [(f"word_en_{letter}", letter, "en", 20) for letter in "abcdefghijklmnopqrstuvwxyz"]
     for language in LANGUAGES:
-        entries += [(f"word_{language}_{n}", str(n), language, 7) for n in NUMBERS]
+        entries += [(f"word_{language}_{n}", str(n), language, 14) for n in NUMBERS]
     return entries
 
 
@@ -73,11 +74,11 @@ def spoken_clips(seed: int) -> Iterator[Clip]:
     rng = np.random.default_rng(seed)
     tasks = []
     for name, text, language, voices in vocabulary():
-        for variant in rng.choice(VARIANTS, size=voices, replace=False):
+        for variant in rng.choice(VARIANTS, size=voices):
             accent = str(rng.choice(ENGLISH_ACCENTS)) if language == "en" else language
             speed, pitch = int(rng.integers(110, 215)), int(rng.integers(20, 80))
             tasks.append((name, text, f"{accent}+{variant}", speed, pitch))
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         spoken = pool.map(lambda t: speak(t[1], t[2], t[3], t[4]), tasks)
         for (name, _, voice, _, _), samples in zip(tasks, spoken, strict=True):
             yield Clip(samples, name, f"espeak/{voice}", "speech", "espeak")

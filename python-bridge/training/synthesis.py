@@ -12,6 +12,7 @@ Telling many such near neighbours apart teaches what names never could.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from corpus import SAMPLE_RATE, Clip
 Array = NDArray[np.float64]
 Family = Callable[[Array, np.random.Generator, int], Array]
 RECIPE_SIZE = 14
+VARIANTS, VARIANT_SECONDS = 3, 1.8
 
 FAMILIES: dict[str, Family] = {}
 
@@ -804,28 +806,33 @@ def variant_of(recipe: Array, rng: np.random.Generator, step: float) -> Array:
     return np.clip(recipe + step * rng.standard_normal(len(recipe)), 0, 1)
 
 
-def synthetic_clips(
-    seed: int, recipes: int = 60, variants: int = 3, patches: int = 1500, length: float = 1.8
-) -> Iterator[Clip]:
-    """Every family in many recipes, then the patches.
+def synthetic_clips(seed: int, recipes: int = 240, patches: int = 6000) -> Iterator[Clip]:
+    """Every family in many recipes, then the patches, made by all cores.
 
     Half of the recipes go by the family's name (any fan is a fan), half by a name of their own (this
     very fan): a memory has to do both. The body's seed (the last number of a recipe) is kept. Names
     begin with `made_`, so that a made rain is neither pulled to recorded rain nor pushed from it.
     """
-    rng = np.random.default_rng(seed)
-    n = int(length * SAMPLE_RATE)
-    for name, generate in FAMILIES.items():
-        for i in range(recipes):
-            recipe = rng.random(RECIPE_SIZE)
-            label = f"made_{name}" if i % 2 == 0 else f"made_{name}_recipe_{i}"
-            for _ in range(variants):
-                moved = variant_of(recipe, rng, 0.035)
-                moved[-1] = recipe[-1]
-                samples = generate(moved, rng, n).astype(np.float32)
-                yield Clip(samples, label, f"synthesis/{name}/{i}", "synthetic", "synthesis")
-    for i in range(patches):
-        recipe = rng.random(RECIPE_SIZE)
-        for _ in range(variants):
-            samples = patch(variant_of(recipe, rng, 0.03), rng, n).astype(np.float32)
-            yield Clip(samples, f"patch_{i}", f"synthesis/patch/{i}", "synthetic", "synthesis")
+    tasks = [(seed, name, i) for name in FAMILIES for i in range(recipes)]
+    tasks += [(seed, "patch", i) for i in range(patches)]
+    with ProcessPoolExecutor() as pool:
+        for clips in pool.map(variants, tasks, chunksize=32):
+            yield from clips
+
+
+def variants(task: tuple[int, str, int]) -> list[Clip]:
+    """One recipe, heard a few times."""
+    seed, name, i = task
+    rng = np.random.default_rng((seed, *name.encode(), i))
+    recipe = rng.random(RECIPE_SIZE)
+    generate, step, label, kept = patch, 0.03, f"patch_{i}", RECIPE_SIZE
+    if name != "patch":
+        generate, step, kept = FAMILIES[name], 0.035, RECIPE_SIZE - 1
+        label = f"made_{name}" if i % 2 == 0 else f"made_{name}_recipe_{i}"
+    clips = []
+    for _ in range(VARIANTS):
+        moved = variant_of(recipe, rng, step)
+        moved[kept:] = recipe[kept:]
+        samples = generate(moved, rng, int(VARIANT_SECONDS * SAMPLE_RATE)).astype(np.float32)
+        clips.append(Clip(samples, label, f"synthesis/{name}/{i}", "synthetic", "synthesis"))
+    return clips

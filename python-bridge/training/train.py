@@ -3,7 +3,7 @@
     python python-bridge/training/train.py --audio ../shared/audio
 
 The schedule follows the clock, not a count of steps: a slow or busy machine takes fewer steps but
-still ends with a small learning rate.
+still ends with a small learning rate. A GPU is used where there is one.
 """
 
 from __future__ import annotations
@@ -12,28 +12,32 @@ import argparse
 import copy
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from batches import Batches
-from corpus import Cache
+from batches import Batch, Batches, Pool
 from losses import supervised_contrastive
 from model import LEARNT, MEASURED, Encoder, measured_statistics
 from prepare import prepare
 
 HERE = Path(__file__).resolve().parent
 SEED = 6
-BATCH = 112
-PEAK_RATE, LAST_SHARE, WARM_UP = 1.2e-3, 0.01, 100
+#: Crops a step: what a GPU does in a few hundredths of a second, two cores in two seconds.
+BATCH = {"cuda": 1024, "cpu": 128}
+PEAK_RATE = {"cuda": 1.6e-3, "cpu": 1.2e-3}
+LAST_SHARE, WARM_UP = 0.005, 200
+WEIGHT_DECAY = 0.05
 TEMPERATURE = 0.1
 REGRESSION_WEIGHT = 0.3
-AVERAGE_DECAY = 0.995
-CHECKPOINT_SECONDS = 300
-STANDARDISATION_BATCHES = 60
+AVERAGE_DECAY = 0.998
+CHECKPOINT_SECONDS = {"cuda": 45, "cpu": 300}
+STANDARDISATION_BATCHES = 30
+#: The weights that ship go on for this share of the time, validation clips included, from this share of the rate.
+SHIPPED_SHARE, AGAIN_SHARE = 0.2, 0.3
 
 
 class Training(nn.Module):
@@ -45,16 +49,16 @@ class Training(nn.Module):
         self.statistics_head = nn.Linear(LEARNT, MEASURED)
         self.register_buffer("kin", kin)
 
-    def forward(self, pcm: Tensor, names: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         encoder = self.encoder
         with torch.no_grad():
-            bands = encoder.logmel(pcm)
+            bands = encoder.logmel(batch.pcm)
             measured = encoder.standardise_measured(measured_statistics(bands))
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(bands.device.type, torch.bfloat16):
             raw = encoder.learnt(masked(bands))
         learnt = encoder.standardise_learnt(raw.float())
         vectors = nn.functional.normalize(learnt, dim=1)
-        contrastive = supervised_contrastive(vectors, names, self.kin, TEMPERATURE)
+        contrastive = supervised_contrastive(vectors, batch.names, batch.under, self.kin, TEMPERATURE)
         regression = nn.functional.smooth_l1_loss(self.statistics_head(learnt), measured)
         return contrastive, regression
 
@@ -62,41 +66,34 @@ class Training(nn.Module):
 def masked(bands: Tensor) -> Tensor:
     """Hides a stretch of time and a stretch of bands in half of the crops each."""
     batch, count, frames = bands.shape
-    bands = bands.clone()
-    for dimension, size, most in ((1, count, 10), (2, frames, frames // 5)):
-        width = torch.randint(1, most + 1, (batch, 1))
-        start = (torch.rand(batch, 1) * (size - width)).long()
-        at = torch.arange(size)[None, :]
-        hidden = (at >= start) & (at < start + width) & (torch.rand(batch, 1) < 0.5)
+    draw = lambda: torch.rand(batch, 1, device=bands.device)  # noqa: E731
+    for dimension, size, most in ((1, count, 12), (2, frames, frames // 4)):
+        width = 1 + (draw() * most).long()
+        start = (draw() * (size - width)).long()
+        at = torch.arange(size, device=bands.device)[None, :]
+        hidden = (at >= start) & (at < start + width) & (draw() < 0.5)
         bands = bands.masked_fill(hidden.unsqueeze(3 - dimension), 0.0)
     return bands
 
 
-def rate_at(step: int, elapsed: float, minutes: float, second: float) -> float:
-    """A cosine over `minutes`, then one from a third of the height over `second` more."""
-    minute = elapsed / 60
-    if minute < minutes:
-        cosine = 0.5 * (1 + math.cos(math.pi * minute / minutes))
-    else:
-        cosine = 0.5 / 3 * (1 + math.cos(math.pi * min(1.0, (minute - minutes) / max(second, 1e-6))))
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (LAST_SHARE + (1 - LAST_SHARE) * cosine)
+def rate_at(step: int, part: float, peak: float) -> float:
+    """Warm-up by steps, then a cosine over `part` (0 to 1) of the time."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
+    return peak * min(1.0, (step + 1) / WARM_UP) * (LAST_SHARE + (1 - LAST_SHARE) * cosine)
 
 
-def batches_from(cache: Path, seed: int, step: int) -> DataLoader:  # type: ignore[type-arg]
-    data = Batches(cache, BATCH, seed, step)
-    return DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=6)
-
-
-def pcm_of(samples: Tensor) -> Tensor:
-    return samples.float() / 32768
+def batches_from(pool: Pool, seed: int, step: int = 0) -> Iterable[Batch]:
+    """A GPU makes its own batches; on a processor another process does, so that both cores train."""
+    data = Batches(pool, BATCH[pool.device.type], seed, step)
+    return data if pool.device.type == "cuda" else DataLoader(data, batch_size=None, num_workers=1, prefetch_factor=6)
 
 
 @torch.no_grad()
-def measure_bands(encoder: Encoder, cache: Path) -> None:
+def measure_bands(encoder: Encoder, batches: Iterable[Batch]) -> None:
     """Fixes mean and scale of each log-mel band, as heard over some batches."""
     seen = []
-    for i, (samples, _) in enumerate(batches_from(cache, SEED + 1, 0)):
-        seen.append(encoder.logmel(pcm_of(samples)).transpose(0, 1).flatten(1)[:, ::7])
+    for i, batch in enumerate(batches):
+        seen.append(encoder.logmel(batch.pcm).transpose(0, 1).flatten(1)[:, ::7])
         if i == 11:
             break
     bands = torch.cat(seen, dim=1)
@@ -105,19 +102,22 @@ def measure_bands(encoder: Encoder, cache: Path) -> None:
 
 
 @torch.no_grad()
-def standardise(encoder: Encoder, cache: Path, count: int) -> None:
-    """Background mean and scale of the final weights, over training sounds only."""
-    layers = (encoder.standardise_learnt, encoder.standardise_measured)
-    encoder.eval()
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # a plain average over what follows
-        layer.train()
-    for i, (samples, _) in enumerate(batches_from(cache, SEED + 2, 0)):
-        with torch.autocast("cpu", torch.bfloat16, enabled=False):
-            encoder(pcm_of(samples))
-        if i + 1 == count:
-            break
+def standardise(encoder: Encoder, batches: Iterable[Batch]) -> None:
+    """Background mean and scale of the averaged weights, over training sounds only.
+
+    First those inside the stem, then, with these at rest, those of the vector.
+    """
+    inner = [layer for layer in encoder.stem.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layers in (inner, [encoder.standardise_learnt, encoder.standardise_measured]):
+        encoder.eval()
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # a plain average over what follows
+            layer.train()
+        for i, batch in enumerate(batches):
+            encoder(batch.pcm)
+            if i + 1 == STANDARDISATION_BATCHES:
+                break
     encoder.eval()
 
 
@@ -126,128 +126,85 @@ def save(path: Path, content: dict[str, object]) -> None:
     path.with_suffix(".part").replace(path)
 
 
-class Averaging:
-    """Sums gradients over the processes, one exchange a step; rank 0's clock rules all of them."""
+def train(pool: Pool, run: Path, minutes: float, first: Path | None = None) -> None:
+    """Trains for `minutes` by the clock, writing `checkpoint.pt` and a usable `encoder.pt` as it goes.
 
-    def __init__(self, module: nn.Module, rank: int, processes: int) -> None:
-        self.parameters = list(module.parameters())
-        self.rank, self.processes = rank, processes
-
-    def __call__(self, elapsed: float) -> float:
-        if self.processes == 1:
-            return elapsed
-        clock = torch.tensor([elapsed if self.rank == 0 else 0.0])
-        flat = torch.cat([clock, *(p.grad.flatten() for p in self.parameters if p.grad is not None)])
-        distributed.all_reduce(flat)
-        at = 1
-        for p in self.parameters:
-            if p.grad is not None:
-                p.grad.copy_(flat[at : at + p.numel()].view_as(p) / self.processes)
-                at += p.numel()
-        return float(flat[0])
-
-
-def train_one(rank: int, processes: int, cache: Path, run: Path, minutes: float, second: float, threads: int) -> None:
-    """One of the processes that train together; the first one writes and reports."""
-    if processes > 1:
-        meeting = f"file://{(run / 'meeting').resolve()}"
-        distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
-    torch.set_num_threads(threads)
+    `first` is the folder of a finished run to go on from, at a lower rate.
+    """
+    run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
-    kin = torch.tensor(np.asarray(Cache(cache).kin()), dtype=torch.long)
-    training = Training(kin)
-    decayed = [p for p in training.parameters() if p.ndim > 1]
-    plain = [p for p in training.parameters() if p.ndim <= 1]
+    device = pool.device
+    training = Training(pool.kin).to(device)
+    parameters = list(training.parameters())
     optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}],
-        lr=PEAK_RATE, betas=(0.9, 0.98), fused=True,
+        [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.98), fused=True,
     )  # fmt: skip
-    checkpoint = run / "checkpoint.pt"
+    checkpoint, usable = run / "checkpoint.pt", run / "encoder.pt"
+    average = copy.deepcopy(training.encoder)
     step, elapsed = 0, 0.0
-    if checkpoint.exists():
-        stored = torch.load(checkpoint, weights_only=True)
+    peak = PEAK_RATE[device.type] * (1 if first is None else AGAIN_SHARE)
+    if checkpoint.exists() or first is not None:
+        resumed = checkpoint.exists() or first is None
+        known = checkpoint if resumed else first / "checkpoint.pt"
+        stored = torch.load(known, weights_only=True, map_location=device)
         training.load_state_dict(stored["training"])
         optimiser.load_state_dict(stored["optimiser"])
-        step, elapsed = stored["step"], stored["elapsed"]
-        average = copy.deepcopy(training.encoder)
         average.load_state_dict(stored["average"])
-        say(rank, f"resumed at step {step}, {elapsed / 60:.1f} of {minutes:.0f} min")
+        step, elapsed = stored["step"], stored["elapsed"] if resumed else 0.0
+        print(f"train: on from step {step}, {elapsed / 60:.1f} of {minutes:.1f} min", flush=True)
     else:
-        measure_bands(training.encoder, cache)
-        average = copy.deepcopy(training.encoder)
+        measure_bands(training.encoder, batches_from(pool, SEED + 1))
+        average.load_state_dict(training.encoder.state_dict())
+
+    def write() -> None:
+        save(checkpoint, {
+            "training": training.state_dict(), "optimiser": optimiser.state_dict(),
+            "average": average.state_dict(), "step": step, "elapsed": elapsed,
+        })  # fmt: skip
+        ready = copy.deepcopy(average)
+        standardise(ready, batches_from(pool, SEED + 2))
+        save(usable, {"encoder": ready.state_dict(), "step": step, "seconds": elapsed, "device": device.type})
+
     training.train()
-    torch.manual_seed(SEED + 100 * rank + step)  # each process hides other stretches
-    exchange = Averaging(training, rank, processes)
-    last_saved, started, sums = elapsed, time.monotonic() - elapsed, np.zeros(3)
-    for samples, names in batches_from(cache, SEED + 1000 * rank, step):
+    last_saved, started, sums = elapsed, time.monotonic() - elapsed, torch.zeros(3, device=device)
+    for batch in batches_from(pool, SEED, step):
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, elapsed, minutes, second)
-        contrastive, regression = training(pcm_of(samples), names)
+            group["lr"] = rate_at(step, elapsed / 60 / minutes, peak)
+        contrastive, regression = training(batch)
         optimiser.zero_grad()
         (contrastive + REGRESSION_WEIGHT * regression).backward()
-        elapsed = exchange(time.monotonic() - started)
-        nn.utils.clip_grad_norm_(training.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         step += 1
-        if rank == 0:
-            update_average(average, training.encoder, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
-        sums += [float(contrastive.detach()), float(regression.detach()), 1]
+        update_average(average, training.encoder, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
+        sums += torch.stack([contrastive.detach(), regression.detach(), torch.ones((), device=device)])
         if step % 50 == 0:
-            mean, rate = sums / sums[2], optimiser.param_groups[0]["lr"]
-            say(
-                rank,
-                f"step {step}, {elapsed / 60:.1f}/{minutes:.0f} min, contrastive {mean[0]:.3f}, "
-                f"regression {mean[1]:.3f}, rate {rate:.2e}",
-            )
-            sums[:] = 0
-        finished = elapsed >= (minutes + second) * 60
-        if rank == 0 and (finished or elapsed - last_saved > CHECKPOINT_SECONDS):
-            save(checkpoint, {
-                "training": training.state_dict(), "optimiser": optimiser.state_dict(),
-                "average": average.state_dict(), "step": step, "elapsed": elapsed,
-            })  # fmt: skip
-            last_saved = elapsed
-        if finished:
+            mean = (sums / sums[2]).tolist()  # waits for the GPU, so that the clock below tells the truth
+            sums.zero_()
+            if step % 200 == 0 or device.type == "cpu":
+                print(
+                    f"train: step {step}, {elapsed / 60:.1f}/{minutes:.1f} min, contrastive {mean[0]:.3f}, "
+                    f"regression {mean[1]:.3f}, rate {optimiser.param_groups[0]['lr']:.2e}",
+                    flush=True,
+                )
+        elapsed = time.monotonic() - started
+        if elapsed >= minutes * 60:
             break
-    if processes > 1:
-        distributed.destroy_process_group()
+        if elapsed - last_saved > CHECKPOINT_SECONDS[device.type]:
+            write()
+            last_saved = elapsed
+    write()
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, newest: nn.Module, decay: float) -> None:
-    for kept, new in zip(average.parameters(), newest.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(newest.parameters()), 1 - decay)
     for kept, new in zip(average.buffers(), newest.buffers(), strict=True):
         kept.copy_(new)
-
-
-def say(rank: int, text: str) -> None:
-    if rank == 0:
-        print(f"train: {text}", flush=True)
-
-
-def train(cache: Path, run: Path, minutes: float, second: float, processes: int, threads: int) -> Path:
-    """Processes of one thread meet once a step; threads of one process would meet at every layer."""
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "meeting").unlink(missing_ok=True)
-    arguments = (processes, cache, run, minutes, second, threads)
-    if processes == 1:
-        train_one(0, *arguments)
-    else:
-        multiprocessing.spawn(train_one, arguments, nprocs=processes)
-    return snapshot(cache, run, "encoder.pt", STANDARDISATION_BATCHES)
-
-
-def snapshot(cache: Path, run: Path, name: str, batches: int) -> Path:
-    """The averaged weights of the last checkpoint, standardised; also while training goes on."""
-    stored = torch.load(run / "checkpoint.pt", weights_only=True)
-    encoder = Encoder()
-    encoder.load_state_dict(stored["average"])
-    standardise(encoder, cache, batches)
-    path = run / name
-    content = {"encoder": encoder.state_dict(), "step": stored["step"], "seconds": stored["elapsed"]}
-    save(path, content)
-    return path
 
 
 def main() -> None:
@@ -255,24 +212,19 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, default=HERE.parents[2] / "shared" / "audio")
     parser.add_argument("--cache", type=Path, default=HERE / ".cache")
     parser.add_argument("--run", type=Path, default=HERE / ".cache" / "run")
-    parser.add_argument("--minutes", type=float, default=65, help="training time by the clock")
-    parser.add_argument("--second", type=float, default=6.2, help="minutes of a second, lower schedule")
-    parser.add_argument("--processes", type=int, default=2, help="that train together, one batch each")
-    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--minutes", type=float, default=480, help="training time by the clock (on a GPU, 6 will do)")
     parser.add_argument("--only-train", action="store_true", help="neither export nor evaluate")
-    parser.add_argument("--snapshot", action="store_true", help="standardise the last checkpoint")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     start = time.monotonic()
     prepare(options.audio, options.cache)
-    if options.snapshot:
-        print(snapshot(options.cache, options.run, "snapshot.pt", 30))
-        return
-    encoder = train(options.cache, options.run, options.minutes, options.second, options.processes, options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    validated, shipped = options.run / "validated", options.run / "shipped"
+    train(Pool(options.cache, device), validated, options.minutes)
+    train(Pool(options.cache, device, everything=True), shipped, options.minutes * SHIPPED_SHARE, first=validated)
     if not options.only_train:
         from export import export
 
-        export(encoder, options.audio, HERE.parent / "encoders" / "earmark-small", cache=options.cache)
+        export(options.run, options.audio, HERE.parent / "encoders" / "earmark-small", cache=options.cache)
     print(f"done in {(time.monotonic() - start) / 60:.0f} min", flush=True)
 
 

@@ -1,7 +1,8 @@
-"""The data engine without torch: names, cache, made sounds. Real audio is not needed."""
+"""The data engine: names, cache, made sounds, crops and what happens to them. Real audio is not needed."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -72,25 +73,119 @@ def test_every_family_sounds_anywhere_in_its_cube(name: str) -> None:
 
 
 def test_variants_of_a_recipe_share_a_name_and_differ_as_samples() -> None:
-    clips = list(synthesis.synthetic_clips(seed=3, recipes=0, variants=2, patches=2, length=0.2))
-    assert [c.name for c in clips] == ["patch_0", "patch_0", "patch_1", "patch_1"]
+    clips = list(synthesis.synthetic_clips(seed=3, recipes=0, patches=2))
+    assert [c.name for c in clips] == ["patch_0"] * 3 + ["patch_1"] * 3
     assert not np.array_equal(clips[0].samples, clips[1].samples)
 
 
 def test_synthesis_is_repeatable() -> None:
     def first() -> object:
-        return next(iter(synthesis.synthetic_clips(seed=3, recipes=1, variants=1, patches=0, length=0.2))).samples
+        return next(iter(synthesis.synthetic_clips(seed=3, recipes=1, patches=0))).samples
 
     assert np.array_equal(first(), first())
 
 
-def test_augmentation_keeps_shape_and_stays_finite() -> None:
-    augment = pytest.importorskip("augment")
-    rng = np.random.default_rng(0)
-    augmenter = augment.Augmenter([np.ones(1, dtype=np.float32)], crop=4_000, seed=0, made_rooms=3)
-    crops = rng.standard_normal((6, 4_000)).astype(np.float32)
+def write_cache(folder: Path) -> None:
+    """Three names: one long clip, two short ones, and one that belongs to validation."""
+    writer = corpus.CacheWriter(folder)
+    tone = np.sin(np.arange(40_000) * 0.1).astype(np.float32)
+    rows = [("long", 40_000, "a", False), ("short", 4_000, "b", False), ("short", 4_000, "c", False)]
+    rows.append(("kept_back", 4_000, "d", True))
+    writer.add(corpus.Clip(tone[:n], name, group, "sound", "s", held) for name, n, group, held in rows)
+    writer.close({})
+    np.savez(folder / "rooms.npz", samples=np.ones(2, dtype=np.float32), lengths=np.array([1, 1]))
+
+
+def test_validation_clips_are_read_only_where_everything_is_asked_for(tmp_path: Path) -> None:
+    write_cache(tmp_path)
+    assert corpus.Cache(tmp_path).names == ["long", "short"]
+    assert corpus.Cache(tmp_path, everything=True).names == ["kept_back", "long", "short"]
+
+
+def test_crops_lie_inside_their_clip_and_short_ones_have_silence_around(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    import batches
+
+    write_cache(tmp_path)
+    cropper = batches.Cropper(batches.Pool(tmp_path, torch.device("cpu")), torch.Generator().manual_seed(0))
+    crops = cropper(torch.tensor([0, 1] * 20), 16_000)
+    assert crops.shape == (40, 16_000)
+    heard = (crops != 0).sum(dim=1)
+    assert (heard[::2] > 15_900).all()
+    assert ((heard[1::2] > 4_000 / 1.2) & (heard[1::2] < 4_000 / 0.8)).all()
+
+
+def test_a_batch_holds_every_name_at_least_twice_and_other_recordings_where_there_are_any(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    import batches
+
+    write_cache(tmp_path)
+    pool = batches.Pool(tmp_path, torch.device("cpu"))
+    clips, names = pool.sampler.pick(8, np.random.default_rng(0))
+    assert (np.bincount(names) >= 2).all()
+    assert len(set(clips[names == 1])) == 2
+    first, again = (next(iter(batches.Batches(pool, 8, seed=1))) for _ in range(2))
+    assert torch.equal(first.pcm, again.pcm)
+
+
+def test_augmentation_stays_finite_and_says_what_is_mixed_under() -> None:
+    torch = pytest.importorskip("torch")
+    import augment
+
+    generator = torch.Generator().manual_seed(0)
+    augmenter = augment.Augmenter(torch.eye(1, augment.TAIL), 4_000, generator)
+    crops = torch.randn(64, 4_000, generator=generator)
     crops[0] = 0
-    samples = augmenter(crops, np.arange(6)[::-1].copy(), rng, 0.3)
-    assert samples.shape == crops.shape
-    assert np.isfinite(samples).all()
-    assert np.abs(samples).max() <= 1.0 + 1e-6
+    names = torch.arange(64) // 2
+    changed = augmenter(crops, names, untouched=0.3)
+    assert changed.samples.shape == crops.shape
+    assert torch.isfinite(changed.samples).all()
+    assert changed.samples.abs().max() <= 1.0 + 1e-6
+    mixed = changed.under >= 0
+    assert 0 < mixed.sum() < 64
+    assert (names[changed.under[mixed]] != names[mixed]).all()
+
+
+def test_kin_and_what_is_mixed_under_are_neither_pulled_nor_pushed() -> None:
+    torch = pytest.importorskip("torch")
+    from losses import supervised_contrastive
+
+    names = torch.tensor([0, 0, 1, 1])
+    strangers, kin = torch.tensor([[-1], [-1]]), torch.tensor([[5], [5]])
+    nothing, under = torch.full((4,), -1), torch.tensor([1, 1, 0, 0])
+    near = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [1, 0.1], [1, 0.2], [1, 0.3]]), dim=1)
+    far = near * torch.tensor([[1.0], [1], [-1], [-1]])
+
+    def loss(vectors: object, words: object, mixed: object) -> float:
+        return float(supervised_contrastive(vectors, names, mixed, words, 0.1))
+
+    assert loss(near, strangers, nothing) > loss(far, strangers, nothing) + 0.1
+    assert loss(near, kin, nothing) == pytest.approx(loss(far, kin, nothing))
+    assert loss(near, strangers, under) == pytest.approx(loss(far, strangers, under))
+
+
+def test_packing_keeps_every_clip_in_its_place(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    import pack
+
+    audio = tmp_path / "audio"
+    folder = audio / "corpus" / "sfx-tones"
+    folder.mkdir(parents=True)
+    (audio / "corpus" / "rir-one").mkdir()
+    rows = ["file,label,group,seconds,source,licence"]
+    for i in range(12):
+        tone = 0.5 * np.sin(2 * np.pi * (300 + 200 * i) * np.arange(8_000) / 16_000)
+        soundfile.write(folder / f"{i}.wav", tone, 16_000)
+        rows.append(f"{i}.wav,tone_{chr(97 + i)},g{i},0.5,s,CC0")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    soundfile.write(audio / "corpus" / "rir-one" / "0.wav", np.eye(1, 400)[0], 16_000)
+    (audio / "corpus" / "rir-one" / "manifest.csv").write_text("file,label\n0.wav,room\n")
+    pack.pack(audio, tmp_path / "packed")
+    clips = list(pack.packed_clips(tmp_path / "packed"))
+    assert len(clips) == 12
+    for clip in clips:
+        pitch = 300 + 200 * (ord(clip.name[-1]) - 97)
+        spectrum = np.abs(np.fft.rfft(clip.samples))
+        assert spectrum.argmax() * 16_000 / len(clip.samples) == pytest.approx(pitch, abs=4)
