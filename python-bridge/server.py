@@ -17,10 +17,10 @@ import uvicorn
 from earmark_bridge import SERVER_NAME
 from earmark_bridge.app import create_app, guarded
 from earmark_bridge.bridge import Bridge
-from earmark_bridge.http_protocol import LARGEST_HEAD_BYTES, PromptH11Protocol
 from earmark_bridge.manifest import LARGEST_MESSAGE_BYTES, BundleError
 from earmark_bridge.runtime import Runtime, find_runtime
 from earmark_bridge.settings import Settings, SettingsError, read_settings
+from earmark_bridge.uvicorn_protocols import LARGEST_HEAD_BYTES, BoundedHttp, BoundedWebSocket
 
 _LOG = logging.getLogger("earmark")
 
@@ -147,9 +147,9 @@ def main() -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        http=PromptH11Protocol,
+        http=BoundedHttp,
         h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
-        ws="websockets-sansio",
+        ws=BoundedWebSocket,
         ws_max_size=LARGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         # The protocol has its own heartbeat, which the client leads.

@@ -139,6 +139,9 @@ class Connection:
         self._sending += 1
         try:
             await sending
+        except RuntimeError:
+            # starlette and uvicorn call it a fault to send where the end has come but was not yet received.
+            raise WebSocketDisconnect(1006) from None
         finally:
             self._sending -= 1
             self._sent_at = time.monotonic()

@@ -81,7 +81,7 @@ def test_nonsense_gets_the_right_close_code(server: ServerProcess, nonsense: lis
     assert len(fatal) <= 1
     assert code == (CLOSE_CODES[fatal[0]["code"]] if fatal else 1000)
     client.socket.close()
-    assert "Traceback" not in server.log
+    assert "Traceback" not in server.log, server.log
 
 
 def _until_pong(client: Client, errors: list[dict[str, Any]]) -> None:
@@ -98,4 +98,4 @@ def test_the_server_lives_on(server: ServerProcess) -> None:
     print(dict(sent))
     health = web.get(f"{server.url}/health").json()
     assert health["queue"]["waiting"] == 0
-    assert "Traceback" not in server.log
+    assert "Traceback" not in server.log, server.log

@@ -18,6 +18,7 @@ import web
 from bundle import DIMENSIONS, HANG_SAMPLE, RATE, SLOW_SAMPLE, expected
 from numpy.typing import NDArray
 from server_process import ServerProcess
+from websockets.exceptions import ConnectionClosed
 from wire import HEADER, Features, dial, greet, open_fields, window_frame
 
 QUIET = np.full(RATE, 0.1, np.float32)
@@ -233,6 +234,23 @@ class TestClientsThatDoNotRead:
             client.features()
             deaf.close()
             client.socket.close()
+
+    def test_memory_stays_flat_under_pings(self, models_file: Path) -> None:
+        with ServerProcess(models_file) as server:
+            deaf = _deaf_connection(server.url)
+            before = server.rss_bytes()
+            deaf.sendall((b"\x89\xfd\0\0\0\0" + b"p" * 125) * 400_000)
+            assert server.rss_bytes() - before < 20 << 20
+            deaf.close()
+
+    def test_a_message_in_endless_pieces(self, models_file: Path) -> None:
+        with ServerProcess(models_file) as server:
+            client = greet(server.url)
+            with contextlib.suppress(ConnectionClosed):
+                client.socket.send(b"" for _ in range(5000))
+            errors, code = client.close_code()
+            assert (errors, code) == ([], 1009)
+            assert "Traceback" not in server.log
 
 
 def _metric(server: ServerProcess, name: str) -> float:

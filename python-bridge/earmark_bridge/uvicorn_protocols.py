@@ -1,4 +1,4 @@
-"""uvicorn's HTTP with what it lacks: an end to the wait for a request's head."""
+"""uvicorn's HTTP and WebSocket, bounded where uvicorn would wait for ever or keep any number of things."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 # From the connection, or from the first byte of a later request, until the last header.
 HEAD_SECONDS: Final = 5.0
 # h11 counts them before it keeps them; httptools, uvicorn's own choice where it is installed, keeps any number.
 LARGEST_HEAD_BYTES: Final = 64 << 10
+# A limit of bytes alone lets a message of a few bytes each, or of none, fill the memory with its pieces.
+MOST_FRAGMENTS: Final = 1024
 
 
-class PromptH11Protocol(H11Protocol):
+class BoundedHttp(H11Protocol):
     """Lets go of a client that does not finish the head of its request; uvicorn would hold its connection for ever."""
 
     _give_up: asyncio.TimerHandle | None = None
@@ -42,3 +46,23 @@ class PromptH11Protocol(H11Protocol):
         if self._give_up:
             self._give_up.cancel()
             self._give_up = None
+
+
+class BoundedWebSocket(WebSocketsSansIOProtocol):
+    """Takes no message in endless pieces and piles up no pongs."""
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) >= MOST_FRAGMENTS:
+            self.conn.send_close(1009, f"a message has at most {MOST_FRAGMENTS} fragments")
+            self.handle_parser_exception()
+            return
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            # The client reads nothing. A pong may be left out (RFC 6455, 5.5.3).
+            self.conn.data_to_send()
