@@ -140,16 +140,22 @@ function rootPage(): string {
 const figuresBegin = "<!-- Written by scripts/reference.ts from the encoder's card: npm run reference -->\n";
 const figuresEnd = '<!-- The end of what is written from the card. -->\n';
 
-/** The encoder's card speaks to people who know the trade; the README takes one figure of each set from it. */
+/**
+ * The encoder's card speaks to people who know the trade; the README takes one figure of each set from it, beside that
+ * of the floor.
+ */
 function figures(): string {
   const card = read('python-bridge', 'encoders', 'earmark-small', 'README.md');
   const rows = [...card.matchAll(/^\| (.*) \|$/gm)].map(([, cells]) => cells!.split(' | '));
   const column = rows.find(([first]) => first === 'set')?.indexOf('few-shot') ?? -1;
-  const sets = rows.flatMap(([set, ...values], index) => {
-    if (set === 'set' || set!.startsWith('-')) return [];
-    const floor = rows.slice(index + 1).find(([name]) => name === '- floor');
-    return [[set!, percent(values[column - 1]), percent(floor?.[column])].join(' | ')];
-  });
+  const sets: string[] = [];
+  let set: string[] | undefined;
+  for (const row of rows) {
+    if (row[0] === '- floor' && set !== undefined)
+      sets.push([set[0], percent(set[column]), percent(row[column])].join(' | '));
+    else if (!row[0]!.startsWith('-')) set = row;
+  }
+  if (sets.length === 0) throw new Error("The encoder's card has no set with a floor.");
   return [
     '| | with the encoder | by plain spectra |',
     '|---|---|---|',
