@@ -131,6 +131,17 @@ describe.skipIf(noBrowser)(`the page that makes a browser a microphone (${noBrow
     expect(third!.startTime - second!.startTime).toBeCloseTo(1, 1);
     expect(await page.locator('#loss').isVisible()).toBe(false);
 
+    // The network is away for a moment; what was said meanwhile is sent afterwards.
+    expect(faults).toEqual([]);
+    await page.context().setOffline(true);
+    await says(page, 'Node-RED does not answer.');
+    await page.context().setOffline(false);
+    await says(page, 'Listening.');
+    await nodeRed.debug('told', told().length + 2);
+    expect(told().filter(({ gap }) => gap)).toEqual([]);
+    expect(await page.locator('#loss').isVisible()).toBe(false);
+    faults.splice(0); // Chromium's own words on the requests that failed.
+
     const other = await open(nodeRed.url + route, 'de-DE');
     await says(other.page, /Ein anderer Browser ist schon das Mikrofon/);
     const before = nodeRed.now;
