@@ -74,9 +74,10 @@ export class EarmarkContender implements Contender {
 
   async rebuild(folder: string): Promise<void> {
     for (const name of readdirSync(folder)) if (name.startsWith('graph')) rmSync(path.join(folder, name));
-    await new Promise<void>((resolve, reject) => {
-      this.#open(folder, resolve).catch(reject);
-    });
+    const ready = Promise.withResolvers<void>();
+    await this.#open(folder, ready.resolve);
+    // Few patterns have no graph.
+    if ((await this.#storage.stats()).graph.state !== 'none') await ready.promise;
   }
 }
 
