@@ -22,8 +22,11 @@ from .manifest import BundleError, Model, Window, describe, read_manifest, read_
 _LOG = logging.getLogger("earmark")
 
 # A new number lets every checkpoint be exported again.
-_EXPORT_VERSION: Final = 1
+_EXPORT_VERSION: Final = 2
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
+
+#: The background that every checkpoint has unless it names another.
+MADE: Final = "made"
 
 Layer: TypeAlias = Annotated[int, Field(ge=0, le=200)]
 
@@ -32,15 +35,15 @@ class _CheckpointEntry(BaseModel):
     """How a checkpoint becomes a model.
 
     `layer`: one hidden state (0 is what enters the first transformer layer), the mean of a range `[first, last]`,
-    or the mean of all. `background`: a JSON file `{mean, deviation}` of vectors of background sound, by which
-    vectors are standardised, since those of all sounds lie close together.
+    or the mean of all. `background`: what vectors are standardised by, since those of all sounds lie close together:
+    `"made"` sounds, a JSON file `{mean, deviation}` of vectors of background sound, or null for plain cosine.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     layer: Layer | Literal["mean"] | Annotated[list[Layer], Field(min_length=2, max_length=2)] = "mean"
     window: Window = Window(seconds=2.0, hopSeconds=0.5)
-    background: str | None = None
+    background: str | None = MADE
     useQuantization: bool = False
 
 
@@ -68,7 +71,7 @@ class CheckpointSource:
         self._entry = entry
         self._hub_allowed = hub_allowed
         self._folder = folder / entry.folder if isinstance(entry, FolderEntry) else None
-        self._background = folder / entry.background if entry.background else None
+        self._background = folder / entry.background if entry.background not in (None, MADE) else None
         self._file = "model.int8.onnx" if entry.useQuantization else "model.onnx"
         self._child: subprocess.Popen[str] | None = None
 
@@ -113,7 +116,7 @@ class CheckpointSource:
             "name": self._name,
             "layer": entry.layer,
             "window": entry.window.model_dump(),
-            "background": str(self._background) if self._background else None,
+            "background": str(self._background) if self._background else entry.background,
             "quantize": entry.useQuantization,
             "bundle": str(bundle),
         }

@@ -20,6 +20,10 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime as ort
 
+from .calibration import calibrated
+from .checkpoint import MADE
+from .made_sounds import made_pairs
+
 try:
     import torch
     import transformers
@@ -38,6 +42,8 @@ FILES: Final = ("config.json", "preprocessor_config.json")
 WEIGHT_PATTERNS: Final = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 # Of a vector of length 1; the exported graph must say the same as torch.
 TOLERANCE: Final = 1e-4
+#: Each is heard twice, a second at a time: half a minute for a base-size model on two cores.
+MADE_SOUNDS: Final = 150
 LARGEST_GRAPH_BYTES: Final = 2**31 - 2**20
 # Parameters that only training uses, which some checkpoints leave out.
 _NOT_NEEDED: Final = ("masked_spec_embed",)
@@ -48,28 +54,28 @@ class ExportError(Exception):
 
 
 class Features(nn.Module):
-    """PCM to one vector of length 1: the feature extractor's normalisation, chosen layers, mean over time."""
+    """PCM to one vector of length 1: the feature extractor's normalisation, chosen layers, mean over time, and
+    where a background is given its mean and deviation."""
 
-    def __init__(
-        self, encoder: nn.Module, first: int, last: int, *, normalise: bool, background: tuple[Tensor, Tensor] | None
-    ) -> None:
+    def __init__(self, encoder: nn.Module, first: int, last: int, *, normalise: bool) -> None:
         super().__init__()
         self.encoder = encoder
         self.first, self.last = first, last
         self.normalise = normalise
-        self.standardised = background is not None
-        if background is not None:
-            self.register_buffer("mean", background[0])
-            self.register_buffer("deviation", background[1])
+        self.background: tuple[Tensor, Tensor] | None = None
 
-    def forward(self, pcm: Tensor) -> Tensor:
+    def pooled(self, pcm: Tensor) -> Tensor:
         if self.normalise:
             centred = pcm - pcm.mean(dim=1, keepdim=True)
             pcm = centred / torch.sqrt(centred.square().mean(dim=1, keepdim=True) + 1e-7)
         states = self.encoder(pcm, output_hidden_states=True).hidden_states[self.first : self.last + 1]
-        pooled = torch.stack(states).mean(dim=0).mean(dim=1)
-        if self.standardised:
-            pooled = (pooled - self.mean) / self.deviation
+        return torch.stack(states).mean(dim=0).mean(dim=1)
+
+    def forward(self, pcm: Tensor) -> Tensor:
+        pooled = self.pooled(pcm)
+        if self.background is not None:
+            mean, deviation = self.background
+            pooled = (pooled - mean) / deviation
         return nn.functional.normalize(pooled, dim=1)
 
 
@@ -143,9 +149,23 @@ def layers(layer: int | str | list[int], count: int) -> tuple[int, int]:
     return first, last
 
 
-def read_background(path: Path | None, dimensions: int) -> tuple[Tensor, Tensor] | None:
-    if path is None:
-        return None
+@torch.no_grad()
+def standardise_by_made_sounds(features: Features, sample_rate: int) -> dict[str, Any]:
+    """Gives the features their background; returns the calibration that goes with it."""
+    print(f"hearing {2 * MADE_SOUNDS} made sounds, by which vectors are standardised")
+    windows = torch.from_numpy(made_pairs(MADE_SOUNDS, sample_rate, sample_rate)).flatten(0, 1)
+    pooled = torch.cat([features.pooled(batch) for batch in windows.split(8)])
+    deviation = pooled.std(dim=0)
+    # A number that hardly varies says nothing, and must not be blown up until it does.
+    features.background = pooled.mean(dim=0), deviation + 0.1 * deviation.mean()
+    mean, scale = features.background
+    vectors = nn.functional.normalize((pooled - mean) / scale, dim=1).double().numpy()
+    similarity = vectors[0::2] @ vectors[1::2].T
+    unrelated = ~np.eye(MADE_SOUNDS, dtype=bool)
+    return calibrated(np.diag(similarity), similarity[unrelated])
+
+
+def read_background(path: Path, dimensions: int) -> tuple[Tensor, Tensor]:
     given = json.loads(path.read_bytes())
     mean, deviation = (torch.tensor(given[key], dtype=torch.float32) for key in ("mean", "deviation"))
     if mean.shape != (dimensions,) or deviation.shape != (dimensions,) or not bool((deviation > 0).all()):
@@ -212,10 +232,12 @@ def export(task: dict[str, Any], work: Path) -> None:
     sample_rate = int(settings.get("sampling_rate", 16000))
     dimensions = int(config.hidden_size)
     first, last = layers(task["layer"], int(config.num_hidden_layers) + 1)
-    background = read_background(Path(task["background"]) if task["background"] else None, dimensions)
-    features = Features(
-        encoder, first, last, normalise=bool(settings.get("do_normalize", True)), background=background
-    ).eval()
+    features = Features(encoder, first, last, normalise=bool(settings.get("do_normalize", True))).eval()
+    calibration = None
+    if task["background"] == MADE:
+        calibration = standardise_by_made_sounds(features, sample_rate)
+    elif task["background"]:
+        features.background = read_background(Path(task["background"]), dimensions)
     field, hop = receptive_field(config)
 
     print("exporting to ONNX")
@@ -233,44 +255,38 @@ def export(task: dict[str, Any], work: Path) -> None:
         quantize(full, result / "model.int8.onnx")
         full.unlink()
         precision = "int8"
-    write_manifest(result, task, config, folder, sample_rate, dimensions, field, hop, precision, (first, last))
-    result.rename(task["bundle"])
-    print(f"exported; the largest difference from torch was {worst:.1e}")
-
-
-def write_manifest(
-    result: Path,
-    task: dict[str, Any],
-    config: Any,
-    folder: Path,
-    sample_rate: int,
-    dimensions: int,
-    field: int,
-    hop: int,
-    precision: str,
-    chosen: tuple[int, int],
-) -> None:
-    weights = hashlib.sha256()
-    for file in sorted(folder.glob("model*.safetensors")):
-        weights.update(file.read_bytes())
-    background = Path(task["background"]).read_bytes() if task["background"] else b""
-    choice = hashlib.sha256(json.dumps([task["layer"], precision]).encode() + background)
-    manifest = {
-        "format": "earmark-encoder.v1",
-        "name": task["name"],
-        # Vectors of another choice of layers must not be mistaken for these.
-        "revision": f"{weights.hexdigest()[:12]}-{choice.hexdigest()[:8]}",
+    described = {
         "architecture": config.model_type,
         "dimensions": dimensions,
         "sampleRate": sample_rate,
         "hop": hop,
         "receptiveField": field,
         "minimumSamples": field,
+        "pooling": f"mean over time of hidden states {first} to {last}",
+        "calibration": calibration,
+    }
+    write_manifest(result, task, folder, precision, described)
+    result.rename(task["bundle"])
+    print(f"exported; the largest difference from torch was {worst:.1e}")
+
+
+def write_manifest(result: Path, task: dict[str, Any], folder: Path, precision: str, described: dict[str, Any]) -> None:
+    weights = hashlib.sha256()
+    for file in sorted(folder.glob("model*.safetensors")):
+        weights.update(file.read_bytes())
+    background = str(task["background"]).encode()
+    if task["background"] not in (None, MADE):
+        background = Path(task["background"]).read_bytes()
+    choice = hashlib.sha256(json.dumps([task["layer"], precision]).encode() + background)
+    manifest = {
+        "format": "earmark-encoder.v1",
+        "name": task["name"],
+        # Vectors of another choice of layers must not be mistaken for these.
+        "revision": f"{weights.hexdigest()[:12]}-{choice.hexdigest()[:8]}",
+        **described,
         "window": task["window"],
-        "pooling": f"mean over time of hidden states {chosen[0]} to {chosen[1]}",
-        "normalisation": "background, then length 1" if background else "length 1",
+        "normalisation": "background, then length 1" if task["background"] else "length 1",
         "metric": "cosine",
-        "calibration": None,
         "files": {
             file.name: {
                 "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from server_process import ServerProcess
 from wire import greet
 
+from earmark_bridge.made_sounds import made_pairs
+
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install -r requirements-models.txt")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
@@ -103,7 +105,7 @@ def sounds(lengths: tuple[int, ...] = LENGTHS) -> list[NDArray[np.float32]]:
 def check(folder: Path, kind: str, shape: dict[str, Any], entry: dict[str, Any], first: int, last: int) -> float:
     model = write_checkpoint(folder / "checkpoint", kind, shape)
     windows = sounds()
-    with serve(write_models(folder, {"folder": "checkpoint", **entry})) as server:
+    with serve(write_models(folder, {"folder": "checkpoint", "background": None, **entry})) as server:
         vectors = embed(server, windows)
     expected = [reference(model, folder / "checkpoint", window, first, last) for window in windows]
     return max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(vectors, expected, strict=True))
@@ -129,7 +131,7 @@ def test_base_size(tmp_path: Path, kind: str) -> None:
 def test_without_normalisation(tmp_path: Path) -> None:
     model = write_checkpoint(tmp_path / "checkpoint", "hubert", SMALL, do_normalize=False)
     (window,) = sounds((RATE,))
-    with serve(write_models(tmp_path, {"folder": "checkpoint"})) as server:
+    with serve(write_models(tmp_path, {"folder": "checkpoint", "background": None})) as server:
         (vector,) = embed(server, [window])
     np.testing.assert_allclose(vector, reference(model, tmp_path / "checkpoint", window, 0, 3), atol=1e-4)
 
@@ -149,10 +151,31 @@ def test_background_statistics(tmp_path: Path) -> None:
     np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), atol=1e-4)
 
 
+def test_made_sounds_spread_the_vectors_unless_plain_cosine_is_asked_for(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "checkpoint", "wav2vec2", SMALL)
+    windows = list(made_pairs(20, RATE, RATE, seed=7)[:, 0])
+    unrelated = np.triu_indices(len(windows), 1)
+
+    def similarities(entry: dict[str, Any]) -> tuple[NDArray[np.float32], Any]:
+        with serve(write_models(tmp_path, {"folder": "checkpoint", **entry})) as server:
+            vectors = np.stack(embed(server, windows))
+            return (vectors @ vectors.T)[unrelated], web.get(f"{server.url}/models").json()["models"][0]["calibration"]
+
+    plain, uncalibrated = similarities({"background": None})
+    spread, calibration = similarities({})
+    assert plain.mean() > 0.7
+    assert abs(spread.mean()) < 0.1
+    assert uncalibrated is None
+    assert (spread > calibration["defaultThreshold"]).mean() < 0.05
+    chances = [chance for _, chance in calibration["points"]]
+    assert chances == sorted(set(chances))
+    assert chances[-1] > 0.9
+
+
 def test_quantised_vectors_point_the_same_way(tmp_path: Path) -> None:
     model = write_checkpoint(tmp_path / "checkpoint", "wav2vec2", SMALL)
     (window,) = sounds((RATE,))
-    with serve(write_models(tmp_path, {"folder": "checkpoint", "useQuantization": True})) as server:
+    with serve(write_models(tmp_path, {"folder": "checkpoint", "background": None, "useQuantization": True})) as server:
         (vector,) = embed(server, [window])
     expected = reference(model, tmp_path / "checkpoint", window, 0, 3)
     assert float(vector @ expected) > 0.98

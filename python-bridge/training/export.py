@@ -12,6 +12,7 @@ import argparse
 import copy
 import hashlib
 import json
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -40,6 +41,9 @@ from floor import Floor
 from model import DIMENSIONS, LEARNT, MEASURED, MINIMUM_SAMPLES, RECEPTIVE_FIELD, SAMPLE_RATE, TOKEN_HOP, Encoder
 from model_card import credits, model_card
 from whiten import background, whiten
+
+sys.path.append(str(HERE.parent))
+from earmark_bridge.calibration import curve, limit
 
 CHECKED_LENGTHS = (MINIMUM_SAMPLES, 8_000, 16_000, 24_321, 48_000)
 #: The quantised graph ships only while its vectors stay this near to the full ones.
@@ -188,43 +192,10 @@ def loudest_windows(encoder: Any, audio: Path) -> list[tuple[Samples, Any, Any]]
     return rows
 
 
-def non_decreasing(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Isotonic regression by pooling adjacent violators."""
-    blocks: list[list[float]] = []
-    for value, weight in zip(values, weights, strict=True):
-        blocks.append([float(value), float(weight), 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            v, w, n = blocks.pop()
-            u, x, m = blocks.pop()
-            blocks.append([(u * x + v * w) / (x + w), x + w, m + n])
-    return np.concatenate([np.full(int(n), v) for v, _, n in blocks])
-
-
 def calibrate(encoder: Any, audio: Path) -> dict[str, Any]:
-    """Threshold and curve from pairs of windows of validation clips, each set counting alike.
-
-    The curve answers: if a pair were as likely one sound as two, how likely is it one sound at
-    this similarity?
-    """
-    edges = np.linspace(-0.2, 1.0, 25)
-    same_share, apart_share, limits = np.zeros(24), np.zeros(24), []
-    for vectors, labels, groups in loudest_windows(encoder, audio):
-        same, apart = pair_scores(vectors, labels, groups)
-        same_share += np.histogram(same.clip(-0.2, 1), edges)[0] / len(same) / 3
-        apart_share += np.histogram(apart.clip(-0.2, 1), edges)[0] / len(apart) / 3
-        limits.append(float(np.quantile(apart, 0.99)))
-    total = same_share + apart_share
-    probability = non_decreasing((same_share + 1e-4) / (total + 2e-4), total + 1e-4)
-    middles = (edges[1:] + edges[:-1]) / 2
-    points: list[list[float]] = []
-    for similarity, chance in zip(middles, probability, strict=True):
-        # Strictly rising, so that the curve can be read both ways.
-        last = points[-1][1] if points else 0.0
-        points.append([round(float(similarity), 3), round(max(float(chance), last + 0.0005), 4)])
-    top = points[-1][1]
-    if top >= 1:
-        points = [[s, round(p / (top + 0.0005), 4)] for s, p in points]
-    return {"limits": limits, "points": points}
+    """Limits and curve from pairs of windows of validation clips."""
+    sets = [pair_scores(*rows) for rows in loudest_windows(encoder, audio)]
+    return {"limits": [limit(apart) for _, apart in sets], "points": curve(sets)}
 
 
 def speed(bundle: Path, precision: str) -> dict[str, float]:
