@@ -66,7 +66,10 @@ class Training(nn.Module):
 def masked(bands: Tensor) -> Tensor:
     """Hides a stretch of time and a stretch of bands in half of the crops each."""
     batch, count, frames = bands.shape
-    draw = lambda: torch.rand(batch, 1, device=bands.device)  # noqa: E731
+
+    def draw() -> Tensor:
+        return torch.rand(batch, 1, device=bands.device)
+
     for dimension, size, most in ((1, count, 12), (2, frames, frames // 4)):
         width = 1 + (draw() * most).long()
         start = (draw() * (size - width)).long()
@@ -147,14 +150,13 @@ def train(pool: Pool, run: Path, minutes: float, first: Path | None = None) -> N
     average = copy.deepcopy(training.encoder)
     step, elapsed = 0, 0.0
     peak = PEAK_RATE[device.type] * (1 if first is None else AGAIN_SHARE)
-    if checkpoint.exists() or first is not None:
-        resumed = checkpoint.exists() or first is None
-        known = checkpoint if resumed else first / "checkpoint.pt"
+    known = first / "checkpoint.pt" if first is not None and not checkpoint.exists() else checkpoint
+    if known.exists():
         stored = torch.load(known, weights_only=True, map_location=device)
         training.load_state_dict(stored["training"])
         optimiser.load_state_dict(stored["optimiser"])
         average.load_state_dict(stored["average"])
-        step, elapsed = stored["step"], stored["elapsed"] if resumed else 0.0
+        step, elapsed = stored["step"], stored["elapsed"] if known == checkpoint else 0.0
         print(f"train: on from step {step}, {elapsed / 60:.1f} of {minutes:.1f} min", flush=True)
     else:
         measure_bands(training.encoder, batches_from(pool, SEED + 1))
