@@ -29,6 +29,7 @@ function say(word: string, kind: 'fine' | 'wait' | 'wrong'): void {
 }
 
 function show(answer: Answer): void {
+  if (failed) return;
   if (answer === 'ok') say(running === undefined ? 'ready' : 'live', running === undefined ? 'wait' : 'fine');
   else say(answer, answer === 'log-in' || answer === 'busy' ? 'wrong' : 'wait');
 }
@@ -93,7 +94,7 @@ async function stop(): Promise<void> {
 
 async function check(): Promise<void> {
   const { answer, state } = await nodeState();
-  if (running !== undefined || button.disabled || failed) return;
+  if (running !== undefined || button.disabled) return;
   if (state !== undefined) nodeName = state.name;
   show(answer);
 }
