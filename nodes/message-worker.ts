@@ -39,6 +39,8 @@ interface Job {
   returnCredit: () => void;
 }
 
+/** More sources than a flow has microphones; a flow that names each sound anew must not fill the memory. */
+const mostHoles = 256;
 /** A node that has not let go after this long is left behind; Node-RED itself waits 15 s. */
 const closeDeadlineMs = 5000;
 
@@ -50,6 +52,8 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
   const { limit, policy, light, work } = options;
   const waiting: Job[] = [];
   let lost = 0;
+  /** Sources whose newest message was refused: their next one has a gap before it. */
+  const holes = new Set<string>();
   let busy: Promise<void> | undefined;
   let controller = new AbortController();
 
@@ -104,9 +108,15 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
     if (busy === undefined || waiting.length < limit) return true;
     lost++;
     if (policy === 'dropOldest') {
-      finish(waiting.shift()!);
+      const dropped = waiting.shift()!;
+      const source = soundSource(dropped.message);
+      const next = [...waiting, job].find(({ message }) => soundSource(message) === source);
+      if (source !== undefined && next !== undefined) markGap(next.message);
+      finish(dropped);
       return true;
     }
+    const source = soundSource(job.message);
+    if (source !== undefined) holes.add(source);
     finish(
       job,
       policy === 'dropNewest'
@@ -137,7 +147,12 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
       done,
       returnCredit: typeof session === 'string' ? holdCredit(session) : () => {},
     };
-    if (makeRoom(job)) waiting.push(job);
+    if (makeRoom(job)) {
+      const source = soundSource(job.message);
+      if (source !== undefined && holes.delete(source)) markGap(job.message);
+      waiting.push(job);
+    }
+    if (holes.size > mostHoles) holes.clear();
     busy ??= workOff();
     showQueue();
   });
@@ -153,4 +168,14 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
         done();
       });
   });
+}
+
+function soundSource({ audio }: Message): string | undefined {
+  const { sourceId } = (audio ?? {}) as { sourceId?: unknown };
+  return typeof sourceId === 'string' ? sourceId : undefined;
+}
+
+/** Sound before this message's was lost here, and nothing behind may join it to what came earlier. */
+function markGap(message: Message): void {
+  message.audio = { ...(message.audio as object), gap: true };
 }

@@ -94,6 +94,33 @@ describe('workOnMessages', () => {
     expect(codes).toEqual(policy === 'error' ? ['QUEUE_FULL'] : []);
   });
 
+  it.each([
+    { policy: 'dropOldest', gaps: { bell: [false, true], other: [false] } },
+    { policy: 'dropNewest', gaps: { bell: [false, false, true], other: [false] } },
+  ] as const)(
+    'marks the gap in the source that lost sound, and only there: $policy',
+    async ({ policy, gaps }) => {
+      await load(2, policy);
+      const sound = (sourceId: string) => flow.send('gated', { audio: { sourceId, gap: false } });
+      // One is worked on and two wait; the fourth has no room.
+      for (const source of ['bell', 'bell', 'other', 'bell']) sound(source);
+      await gate(0);
+      await delivered();
+      for (const index of [0, 1, 2]) (await gate(index)).open();
+      await flow.arrived('out', 3);
+      sound('bell');
+      (await gate(3)).open();
+      const heard = (await flow.arrived('out', 4)).map(
+        ({ audio }) => audio as { sourceId: string; gap: boolean },
+      );
+      for (const [source, marked] of Object.entries(gaps)) {
+        const own = heard.filter(({ sourceId }) => sourceId === source).map(({ gap }) => gap);
+        expect(own.slice(0, marked.length)).toEqual(marked);
+        expect(own.slice(marked.length).some(Boolean)).toBe(false);
+      }
+    },
+  );
+
   it('gives what is thrown to Catch nodes with a code, and goes on', async () => {
     await load(10, 'error');
     flow.send('gated', { payload: 1 });
