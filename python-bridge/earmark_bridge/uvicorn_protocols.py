@@ -11,7 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 # From the connection, or from the first byte of a later request, until the last header.
-HEAD_SECONDS: Final = 5.0
+HEAD_SECONDS: Final = 10.0
 # h11 counts them before it keeps them; httptools, uvicorn's own choice where it is installed, keeps any number.
 LARGEST_HEAD_BYTES: Final = 64 << 10
 # A limit of bytes alone lets a message of a few bytes each, or of none, fill the memory with its pieces.
