@@ -1,7 +1,10 @@
-import { prepareForm, suggest, typedField } from '../editor/form.ts';
+import { postJson, prepareForm, suggest, typedField } from '../editor/form.ts';
+import { migrateOnLoad } from '../editor/migrate-on-load.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { migrations } from './migrations.ts';
 
 interface Properties {
+  version: number;
   name: string;
   source: 'microphone' | 'browser' | 'url' | 'network' | 'file' | 'message' | 'samples';
   device: string;
@@ -23,6 +26,11 @@ interface Properties {
   format: 'raw' | 'wav';
 }
 
+interface Heard {
+  decibels: number;
+  silent: boolean;
+}
+
 /** Quieter than this is drawn as an empty meter. */
 const quietestDecibels = -60;
 
@@ -39,10 +47,13 @@ function startMeter(id: string): void {
   stopMeter = () => RED.comms.unsubscribe(topic, show);
 }
 
+migrateOnLoad('earmark-capture', migrations);
+
 RED.nodes.registerType<Properties>('earmark-capture', {
   category: 'sound memory',
   color: '#a9cbc5',
   defaults: {
+    version: { value: 1 },
     name: { value: '' },
     source: { value: 'microphone' },
     device: { value: '' },
@@ -100,6 +111,16 @@ RED.nodes.registerType<Properties>('earmark-capture', {
     const page = new URL(`earmark/capture/${this.id}/microphone`, location.href).href;
     $('#earmark-microphone-page').attr('href', page).text(page);
     startMeter(this.id);
+    const result = $('#earmark-microphone-test-result');
+    $('#earmark-microphone-test').on('click', () => {
+      result.text(this._('test.speak'));
+      const device = String($('#node-input-device').val());
+      postJson<Heard>(`earmark/capture/${this.id}/test`, { device })
+        .done(({ decibels, silent }) =>
+          result.text(silent ? this._('status.silent') : this._('test.heard', { decibels })),
+        )
+        .fail(({ responseJSON }) => result.text(responseJSON?.message ?? this._('test.failed')));
+    });
   },
   oneditsave: () => stopMeter(),
   oneditcancel: () => stopMeter(),

@@ -10,11 +10,14 @@ import {
 } from '../../src/audio/index.ts';
 import { type Message, type Work, workOnMessages } from '../message-worker.ts';
 import { codedError } from '../node-error.ts';
+import { migrate } from '../saved-configuration.ts';
 import { type SoundFormat, soundProperties } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
 import { type CaptureFields, captureOptions } from './capture-options.ts';
 import { chosenSource, type SourceFields, shippedFolder } from './chosen-source.ts';
 import { registerMicrophonePage } from './microphone-page.ts';
+import { registerMicrophoneTest } from './microphone-test.ts';
+import { migrations } from './migrations.ts';
 import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
 
 interface CaptureDef extends NodeDef, CaptureFields, Omit<SourceFields, 'source'> {
@@ -59,10 +62,12 @@ export default function (RED: NodeAPI): void {
     },
   );
 
+  registerMicrophoneTest(RED);
   const microphonePage = registerMicrophonePage(RED);
 
-  function Capture(this: Node, def: CaptureDef): void {
-    RED.nodes.createNode(this, def);
+  function Capture(this: Node, saved: CaptureDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const live = liveSources.has(def.source);
     let warned = '';

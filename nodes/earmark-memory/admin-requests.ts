@@ -2,31 +2,19 @@ import type { PatternQuery } from '../../src/pattern.ts';
 import type { SoundSearch } from '../../src/sounds/search-text.ts';
 import type { SoundSelection } from '../../src/sounds/sound-answers.ts';
 import { SoundError } from '../../src/sounds/sound-error.ts';
+import { queryCriteria } from '../../src/storage/checked-query.ts';
 
 const longestId = 512;
 const longestLabel = 200;
 const longestSearch = 4000;
-
-/** The memory checks the values; these are the only names that reach it. */
-const queryFields: ReadonlySet<string> = new Set<keyof PatternQuery>([
-  'type',
-  'timeRange',
-  'frequencyRange',
-  'confidenceThreshold',
-  'sourceId',
-  'label',
-  'tags',
-  'createdAt',
-  'sortBy',
-  'sortDirection',
-]);
 
 /** The `query` and `unlabelled` of a URL; both may be missing. */
 export function readSearch(query: unknown, unlabelled: unknown): SoundSearch {
   if (query === undefined) return { query: {}, unlabelled: unlabelled === 'true' };
   if (typeof query !== 'string' || query.length > longestSearch) throw invalid('query is too long.');
   const parsed = parseObject(query);
-  const unknown = Object.keys(parsed).find((name) => !queryFields.has(name));
+  // The memory checks the values. How many come is for the page to say, not for who asks.
+  const unknown = Object.keys(parsed).find((name) => !queryCriteria.has(name) || name === 'limit');
   if (unknown !== undefined) throw invalid(`query has no criterion "${unknown.slice(0, 40)}".`);
   return { query: parsed as PatternQuery, unlabelled: unlabelled === 'true' };
 }

@@ -1,10 +1,13 @@
 import { prepareForm, typedField } from '../editor/form.ts';
+import { migrateOnLoad } from '../editor/migrate-on-load.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { migrations } from './migrations.ts';
 
 interface Properties {
+  version: number;
   name: string;
   memory: string;
-  mode: 'label' | 'neighbours';
+  mode: 'label' | 'events' | 'neighbours';
   threshold: string;
   limit: string;
   label: string;
@@ -13,10 +16,13 @@ interface Properties {
   holdBackSeconds: string;
 }
 
+migrateOnLoad('earmark-similar', migrations);
+
 RED.nodes.registerType<Properties>('earmark-similar', {
   category: 'sound memory',
   color: '#a9cbc5',
   defaults: {
+    version: { value: 1 },
     name: { value: '' },
     memory: { value: '', type: 'earmark-memory', required: true },
     mode: { value: 'label' },

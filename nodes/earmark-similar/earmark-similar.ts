@@ -8,12 +8,15 @@ import { messageFeatures, messageVector, plainObject } from '../feature-message.
 import { type Message, type Work, workOnMessages } from '../message-worker.ts';
 import { optionalNumber } from '../number-field.ts';
 import { patternSummary } from '../pattern-message.ts';
+import { migrate } from '../saved-configuration.ts';
 import { StatusLight } from '../status-light.ts';
 import { typedText } from '../typed-value.ts';
+import { JoinedEvents } from './joined-events.ts';
+import { migrations } from './migrations.ts';
 
 interface SimilarDef extends NodeDef {
   memory: string;
-  mode: 'label' | 'neighbours';
+  mode: 'label' | 'events' | 'neighbours';
   threshold: string;
   limit: string;
   label: string;
@@ -27,14 +30,18 @@ const queueLimit = 256;
 const plainThreshold = 0.6;
 
 export default function (RED: NodeAPI): void {
-  function Similar(this: Node, def: SimilarDef): void {
-    RED.nodes.createNode(this, def);
+  function Similar(this: Node, saved: SimilarDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
-    const events = new EventTracker({
+    const tracking = {
       confirmations: Math.min(100, Math.max(1, Math.round(optionalNumber(def.confirmations) ?? 1))),
       holdBackMs: Math.min(3600, Math.max(0, optionalNumber(def.holdBackSeconds) ?? 0)) * 1000,
-    });
+    };
+    const events = new EventTracker(tracking);
+    const joined = new JoinedEvents(tracking, (message) => this.send([message, null]));
+    this.on('close', () => joined.forget());
 
     const thresholdFor = (message: Message, options: Record<string, unknown>) =>
       optionalNumber(options.threshold) ??
@@ -54,15 +61,18 @@ export default function (RED: NodeAPI): void {
       });
     const showUnknown = () => light.say('work', { fill: 'grey', shape: 'dot', text: 'status.no-match' });
 
-    /** Which of the taught sounds it is; a sound that goes on is told once where that was asked for. */
+    /** Which of the taught sounds it is; a sound that goes on is told once, at its beginning or whole at its end. */
     const recognise = async ({ message, send }: Work, options: Record<string, unknown>, only?: string) => {
       const vector = messageVector(message);
       const recogniser = await memory!.recogniser(thresholdFor(message, options));
       const found = await recogniser.recognise(vector);
       const { label, confidence, votes } = found;
       const wanted = label !== undefined && (only === undefined || only === label);
-      const { event, announce } = events.hear(heard(message, wanted ? label : undefined));
+      const piece = heard(message, wanted ? label : undefined);
+      const whole = (options.mode ?? def.mode) === 'events';
       if (!wanted) {
+        if (whole) joined.hear(piece);
+        else events.hear(piece);
         showUnknown();
         send([
           null,
@@ -72,9 +82,14 @@ export default function (RED: NodeAPI): void {
       }
       const { similarity } = votes.find((vote) => vote.label === label)!;
       showMatch(label, similarity);
-      if (!announce) return;
       const payload = { label, similarity, confidence, votes };
-      send([Object.assign(message, { payload, features: withVector(message, vector), event }), null]);
+      const answer = Object.assign(message, { payload, features: withVector(message, vector) });
+      if (whole) {
+        joined.hear(piece, answer);
+        return;
+      }
+      const { event, announce } = events.hear(piece);
+      if (announce) send([Object.assign(answer, { event }), null]);
     };
 
     const listNeighbours = async (
@@ -109,6 +124,10 @@ export default function (RED: NodeAPI): void {
       limit: queueLimit,
       policy: 'error',
       light,
+      onStop: () => {
+        events.end();
+        joined.forget();
+      },
       work: async (work) => {
         if (memory === undefined) throw missing('memory');
         const { message } = work;

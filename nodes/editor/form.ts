@@ -48,6 +48,9 @@ export function typedField(name: string, types: string[]): void {
   const field = $(`#node-input-${name}`);
   field.typedInput({ types: types as never, typeField: `#node-input-${name}Type` });
   field.typedInput('width', 'calc(100% - 136px)');
+  // Node-RED's button that opens the larger editor has no name of its own.
+  const label = $(`label[for=node-input-${name}]`).text().trim();
+  field.next().find('.red-ui-typedInput-option-expand').attr('aria-label', `${label} …`);
 }
 
 /** Offers known values while any other may be typed; it stays quiet when the list cannot be had. */
@@ -59,4 +62,9 @@ export function suggest(field: string, route: string, pick: (answer: unknown) =>
       for (const value of pick(answer)) $('<option>').attr('value', value).appendTo(`#${listId}`);
     })
     .fail(() => undefined);
+}
+
+/** Asks the server to do something; the login comes with the page. */
+export function postJson<T>(route: string, body: object): JQuery.jqXHR<T> {
+  return $.ajax({ url: route, method: 'POST', contentType: 'application/json', data: JSON.stringify(body) });
 }

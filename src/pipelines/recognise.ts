@@ -1,5 +1,5 @@
 import type { OperatorFunction } from 'rxjs';
-import { EventTracker, type EventTrackerOptions, type SoundEvent } from '../recognition/event-tracker.ts';
+import { EventTracker, type EventTrackerOptions, type TrackedWindow } from '../recognition/event-tracker.ts';
 import { type RecognisedMemory, Recogniser, type RecogniserOptions } from '../recognition/recogniser.ts';
 import type { Recognition } from '../recognition/recognition.ts';
 import type { EmbeddedSound } from './embedded-sound.ts';
@@ -8,12 +8,8 @@ import { type PushOptions, pullOperator } from './pull-operator.ts';
 export interface RecogniseOptions extends RecogniserOptions, EventTrackerOptions, PushOptions {}
 
 /** A sound with what it was recognised as. */
-export interface RecognisedSound extends Recognition {
+export interface RecognisedSound extends Recognition, TrackedWindow {
   sound: EmbeddedSound;
-  /** The event that it belongs to, once that is confirmed. */
-  event?: SoundEvent;
-  /** True for the one window with which an event becomes known. */
-  announce: boolean;
 }
 
 /**

@@ -31,7 +31,17 @@ export interface SoundEvent {
   windows: number;
 }
 
-/** Makes events of windows: asks for confirmation, and announces each event once. */
+/** What a window means for the events. */
+export interface TrackedWindow {
+  /** The event that it belongs to, once that is confirmed. */
+  event?: SoundEvent;
+  /** Whether the event is to be announced now. */
+  announce: boolean;
+  /** Events that are over, now that this window is known; whole, from their first to their last window. */
+  ended: SoundEvent[];
+}
+
+/** Makes events of windows: asks for confirmation, announces each event once, and joins its windows. */
 export class EventTracker {
   readonly #confirmations: number;
   readonly #holdBack: number;
@@ -56,42 +66,44 @@ export class EventTracker {
     this.#holdBack = holdBackMs / 1000;
   }
 
-  /** The event that this window belongs to, and whether it is to be announced now. */
-  hear(heard: HeardLabel): { event?: SoundEvent; announce: boolean } {
-    if (heard.sourceId !== this.#sourceId) this.#forget();
-    else if (heard.gap) this.#candidate = undefined;
+  hear(heard: HeardLabel): TrackedWindow {
+    const otherSource = heard.sourceId !== this.#sourceId;
+    if (heard.gap) this.#candidate = undefined;
     this.#sourceId = heard.sourceId;
-    this.#endOld(heard.startTime);
+    const ended = otherSource ? this.end() : this.#endOld(heard.startTime);
     const { label } = heard;
     if (label === undefined) {
       this.#candidate = undefined;
-      return { announce: false };
+      return { announce: false, ended };
     }
     const going = this.#going.get(label);
     if (going !== undefined) {
       extend(going, heard);
-      return { event: { ...going }, announce: false };
+      return { event: { ...going }, announce: false, ended };
     }
     if (this.#candidate?.label !== label) {
       this.#candidate = { label, startTime: heard.startTime, endTime: heard.endTime, windows: 0 };
     }
     const candidate = this.#candidate;
     extend(candidate, heard);
-    if (candidate.windows < this.#confirmations) return { announce: false };
+    if (candidate.windows < this.#confirmations) return { announce: false, ended };
     this.#candidate = undefined;
     if (this.#holdBack > 0) this.#going.set(label, candidate);
-    return { event: { ...candidate }, announce: true };
+    return { event: { ...candidate }, announce: true, ended };
   }
 
-  #forget(): void {
-    this.#going.clear();
+  /** Ends all that goes on: nothing more is to come. */
+  end(): SoundEvent[] {
     this.#candidate = undefined;
+    const ended = [...this.#going.values()];
+    this.#going.clear();
+    return ended;
   }
 
-  #endOld(now: number): void {
-    for (const [label, event] of this.#going) {
-      if (now - event.endTime > this.#holdBack) this.#going.delete(label);
-    }
+  #endOld(now: number): SoundEvent[] {
+    const ended = [...this.#going.values()].filter((event) => now - event.endTime > this.#holdBack);
+    for (const { label } of ended) this.#going.delete(label);
+    return ended;
   }
 }
 

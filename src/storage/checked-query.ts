@@ -23,7 +23,8 @@ export interface Range {
   max: number;
 }
 
-const criteria: ReadonlySet<string> = new Set([
+/** The names that a query may have. */
+export const queryCriteria: ReadonlySet<string> = new Set([
   'type',
   'timeRange',
   'frequencyRange',
@@ -48,10 +49,10 @@ export function checkQuery(query: unknown): CheckedQuery {
   }
   const given = query as PatternQuery;
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && !criteria.has(name)) {
+    if (value !== undefined && !queryCriteria.has(name)) {
       throw new StorageError(
         'INVALID_ARGUMENT',
-        `"${name.slice(0, 60)}" is not a criterion: use ${[...criteria].join(', ')}.`,
+        `"${name.slice(0, 60)}" is not a criterion: use ${[...queryCriteria].join(', ')}.`,
       );
     }
   }

@@ -66,9 +66,18 @@ export class Editor {
     });
     const editor = new Editor(browser, page, url);
     await page.goto(url);
-    await page.locator('.red-ui-palette-node').first().waitFor({ timeout: 30_000 });
-    await page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
+    await editor.#loaded();
     return editor;
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.#loaded();
+  }
+
+  async #loaded(): Promise<void> {
+    await this.page.locator('.red-ui-palette-node').first().waitFor({ timeout: 30_000 });
+    await this.page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
   }
 
   paletteNode(type: string) {
@@ -78,6 +87,13 @@ export class Editor {
   /** The box of a node on the canvas. */
   canvasNode(id: string) {
     return this.page.locator(`.red-ui-flow-node-group[id="${id}"]`);
+  }
+
+  async showFlow(tab: string): Promise<void> {
+    await this.page.evaluate(`RED.workspaces.show(${JSON.stringify(tab)})`);
+    await this.page.waitForFunction(`RED.workspaces.active() === ${JSON.stringify(tab)}`);
+    // The nodes are drawn a moment later.
+    await this.page.waitForTimeout(200);
   }
 
   /** Drags a node from the palette to a place on the page; resolves with its id. */
@@ -104,9 +120,50 @@ export class Editor {
     await this.page.waitForTimeout(400);
   }
 
+  async openConfigDialog(type: string, id: string): Promise<void> {
+    await this.page.evaluate(`RED.editor.editConfig('', ${JSON.stringify(type)}, ${JSON.stringify(id)})`);
+    await this.page.locator('.red-ui-tray-footer').last().waitFor();
+    await this.page.waitForTimeout(400);
+  }
+
   async closeDialog(): Promise<void> {
     await this.page.locator('#node-dialog-cancel:visible, #node-config-dialog-cancel:visible').last().click();
     await this.page.waitForTimeout(400);
+  }
+
+  /** Type and id of the nodes that the editor marks as not set up right. */
+  async invalidNodes(): Promise<string[]> {
+    return (await this.page.evaluate(`(() => {
+      const invalid = [];
+      const look = (node) => {
+        if (node.valid === false) invalid.push(node.type + ' ' + node.id + ': ' + node.validationErrors);
+      };
+      RED.nodes.eachNode(look);
+      RED.nodes.eachConfig(look);
+      return invalid;
+    })()`)) as string[];
+  }
+
+  /** Pairs of nodes of the flow in sight that lie on top of each other, their buttons included. */
+  async overlaps(): Promise<string[]> {
+    return this.page.locator('.red-ui-flow-node-group').evaluateAll((groups) => {
+      const boxes = groups.map((group) => ({
+        id: group.id,
+        box: group.querySelector('.red-ui-flow-node')!.getBoundingClientRect(),
+      }));
+      return boxes.flatMap((one, i) =>
+        boxes
+          .slice(i + 1)
+          .filter(
+            ({ box }) =>
+              box.left < one.box.right &&
+              one.box.left < box.right &&
+              box.top < one.box.bottom &&
+              one.box.top < box.bottom,
+          )
+          .map((other) => `${one.id} and ${other.id}`),
+      );
+    });
   }
 
   /** The messages of the debug sidebar, oldest first. */

@@ -40,6 +40,36 @@ describe('the texts', () => {
     }
   });
 
+  it.each(languages)(
+    'has a help page for each node in %s, with the same parts and the same names of properties',
+    (language) => {
+      for (const type of types) {
+        const page = (of: string) =>
+          readFileSync(path.join(nodes, type, 'locales', of, `${type}.html`), 'utf8');
+        const all = (html: string, pattern: RegExp) => [...html.matchAll(pattern)].map(([, part]) => part!);
+        const english = page('en-US');
+        const translated = page(language);
+        expect(translated).toMatch(new RegExp(`^<script type="text/html" data-help-name="${type}">`));
+        for (const pattern of [/<(\/?\w+)[ >]/g, /<dt[^>]*>(.*?)<\/dt>/g]) {
+          const parts = (html: string) => all(html.replaceAll(/<\/?(?:code|b|i)>/g, ''), pattern);
+          expect(parts(translated), `${type} in ${language}`).toEqual(parts(english));
+        }
+        const codes = (html: string) => all(html, /<code>(.*?)<\/code>/g).sort();
+        expect(codes(translated), `${type} in ${language}`).toEqual(codes(english));
+        const sentences = (html: string) => all(html, /<(?:p|dd)>(.*?)<\/(?:p|dd)>/g);
+        const untouched = sentences(translated).filter((sentence) => sentences(english).includes(sentence));
+        expect(untouched, `${type} in ${language}`).toEqual([]);
+      }
+    },
+  );
+
+  it('has no page for a language that is not whole', () => {
+    for (const type of types) {
+      const folders = readdirSync(path.join(nodes, type, 'locales')).sort();
+      expect(folders, type).toEqual(['en-US', ...languages].sort());
+    }
+  });
+
   it('are all there in English, and each of them is used', () => {
     const shared = texts(path.join('locales', 'en-US.json'));
     const used = new Set<string>();

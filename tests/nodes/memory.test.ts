@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { MemoryNode } from '../../nodes/earmark-memory/earmark-memory.ts';
 import { type FlowNode, type Received, TestFlow } from './test-flow.ts';
 
@@ -216,6 +216,57 @@ describe('similar', () => {
       { label: 'doorbell', startTime: 9, windows: 2 },
     ]);
     expect(flow.received('match')).toHaveLength(2);
+  });
+});
+
+describe('similar, joined over time', () => {
+  const pieces = (...seconds: number[]) => {
+    for (const second of seconds) {
+      flow.send('similar', {
+        payload: vector(0, 2),
+        features: { startTime: second, endTime: second + 1 },
+        audio: { sourceId: 'mic' },
+      });
+    }
+  };
+
+  it('tells a sound once it is over, with all of its time', async () => {
+    await load({ similar: { mode: 'events', threshold: '0.8' } });
+    await remember('doorbell', 0, 1);
+    pieces(0, 0.5, 1, 9);
+    expect((await flow.arrived('match'))[0]).toMatchObject({
+      payload: { label: 'doorbell', confidence: expect.any(Number) },
+      event: { label: 'doorbell', startTime: 0, endTime: 2, windows: 3 },
+    });
+    // Nothing more is heard: the second one ends by the clock.
+    expect((await flow.arrived('match', 2))[1]).toMatchObject({ event: { startTime: 9, windows: 1 } });
+  });
+
+  it('forgets what goes on with msg.reset', async () => {
+    await load({ similar: { mode: 'events', threshold: '0.8' } });
+    await remember('doorbell', 0, 1);
+    pieces(0, 0.5);
+    await vi.waitFor(() => expect(flow.statuses('similar').at(-1)).toMatch(/match/));
+    flow.send('similar', { reset: true });
+    pieces(9);
+    expect((await flow.arrived('match'))[0]).toMatchObject({ event: { startTime: 9, windows: 1 } });
+  });
+});
+
+describe('similar, corrected', () => {
+  it('does not give a label to what a counterexample forbids it', async () => {
+    await load({ similar: { threshold: '0.8' } });
+    await remember('doorbell', 0, 1);
+    flow.send('similar', { payload: vector(0, 2) });
+    expect((await flow.arrived('match'))[0]).toMatchObject({ payload: { label: 'doorbell' } });
+    const before = flow.received('stored').length;
+    flow.send('store', {
+      payload: vector(0, 2),
+      options: { label: 'background', metadata: { notLabel: 'doorbell' } },
+    });
+    await flow.arrived('stored', before + 1);
+    flow.send('similar', { payload: vector(0, 2) });
+    expect((await flow.arrived('unknown'))[0]).toMatchObject({ reason: 'background' });
   });
 });
 

@@ -63,6 +63,27 @@ describe('EventTracker', () => {
     ]);
   });
 
+  it('joins the windows of an event and gives it whole when it is over', () => {
+    const tracker = new EventTracker({ holdBackMs: 1000, confirmations: 2 });
+    const ended = [at(0, 'bell'), at(0.5, 'bell'), at(1), at(1.5, 'bell'), at(2), at(3), at(4)].map(
+      (heard) => tracker.hear(heard).ended,
+    );
+    expect(ended.flat()).toEqual([{ label: 'bell', startTime: 0, endTime: 2.5, windows: 3 }]);
+    expect(ended.findIndex(({ length }) => length > 0)).toBe(6);
+    tracker.hear(at(5, 'phone'));
+    expect(tracker.end()).toEqual([]);
+    tracker.hear(at(6, 'phone'));
+    tracker.hear(at(6.5, 'phone'));
+    expect(tracker.end()).toEqual([{ label: 'phone', startTime: 6, endTime: 7.5, windows: 2 }]);
+    expect(tracker.end()).toEqual([]);
+  });
+
+  it('ends what goes on when another source is heard', () => {
+    const tracker = new EventTracker();
+    tracker.hear(at(0, 'bell', { sourceId: 'a' }));
+    expect(tracker.hear(at(0, undefined, { sourceId: 'b' })).ended).toMatchObject([{ label: 'bell' }]);
+  });
+
   it.each([{ confirmations: 0 }, { confirmations: 1.5 }, { holdBackMs: -1 }, { holdBackMs: Number.NaN }])(
     'refuses %o',
     (options) => {
