@@ -48,9 +48,11 @@ export function typedField(name: string, types: string[]): void {
   const field = $(`#node-input-${name}`);
   field.typedInput({ types: types as never, typeField: `#node-input-${name}Type` });
   field.typedInput('width', 'calc(100% - 136px)');
-  // Node-RED's button that opens the larger editor has no name of its own.
-  const label = $(`label[for=node-input-${name}]`).text().trim();
-  field.next().find('.red-ui-typedInput-option-expand').attr('aria-label', `${label} …`);
+  // Node-RED puts a field and buttons of its own into the row, without names for screen readers.
+  const row = field.closest('.form-row');
+  const label = row.children('label').text().trim();
+  row.find('.red-ui-typedInput-input').attr('aria-label', label);
+  row.find('.red-ui-typedInput-option-expand').attr('aria-label', `${label} …`);
 }
 
 /** Offers known values while any other may be typed; it stays quiet when the list cannot be had. */

@@ -33,7 +33,11 @@ export class NodeRed {
   url = '';
   #socket: WebSocket | undefined;
 
-  private constructor(userDir: string, port: number, options: { paused: boolean; dashboard: boolean }) {
+  private constructor(
+    userDir: string,
+    port: number,
+    options: { paused: boolean; dashboard: boolean; installed: boolean },
+  ) {
     this.userDir = userDir;
     this.#child = spawn(process.execPath, [serve, userDir, String(port), JSON.stringify(options)], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -41,7 +45,10 @@ export class NodeRed {
     });
   }
 
-  /** `paused`: the flows are loaded and wait for `startFlows`. `dashboard`: FlowFuse Dashboard 2 is there too. */
+  /**
+   * `paused`: the flows are loaded and wait for `startFlows`. `dashboard`: FlowFuse Dashboard 2 is there too.
+   * `installed`: the package is the one in the user directory, not this clone.
+   */
   static async start(
     options: {
       flows?: FlowNode[];
@@ -49,11 +56,13 @@ export class NodeRed {
       port?: number;
       paused?: boolean;
       dashboard?: boolean;
+      installed?: boolean;
     } = {},
   ): Promise<NodeRed> {
-    const { userDir = temporaryUserDir(), flows, port = 0, paused = false, dashboard = false } = options;
+    const { userDir = temporaryUserDir(), flows, port = 0 } = options;
+    const { paused = false, dashboard = false, installed = false } = options;
     if (flows) writeFileSync(path.join(userDir, 'flows.json'), JSON.stringify(flows));
-    const nodeRed = new NodeRed(userDir, port, { paused, dashboard });
+    const nodeRed = new NodeRed(userDir, port, { paused, dashboard, installed });
     await nodeRed.#started();
     await nodeRed.#listen();
     return nodeRed;

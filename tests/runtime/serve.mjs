@@ -1,6 +1,6 @@
 // A real Node-RED with the built package, in a process of its own so that it can be killed.
-// node serve.mjs USER_DIR PORT OPTIONS (JSON: paused, dashboard): prints {"port"} once the flows have started, or, paused,
-// once they could. The dashboard lies in our node_modules, where Node-RED finds it unless it is denied.
+// node serve.mjs USER_DIR PORT OPTIONS (JSON: paused, dashboard, installed): prints {"port"} once the flows have started,
+// or, paused, once they could. The dashboard lies in our node_modules, where Node-RED finds it unless it is denied.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -11,14 +11,14 @@ const express = createRequire(require.resolve('node-red'))('express');
 const RED = require('node-red');
 const root = path.dirname(path.dirname(import.meta.dirname));
 const [userDir, port, options] = process.argv.slice(2);
-const { paused, dashboard } = JSON.parse(options);
+const { paused, dashboard, installed } = JSON.parse(options);
 
 const app = express();
 const server = http.createServer(app);
 RED.init(server, {
   userDir,
   flowFile: 'flows.json',
-  nodesDir: [root],
+  ...(!installed && { nodesDir: [root] }),
   uiHost: '127.0.0.1',
   httpAdminRoot: '/',
   httpNodeRoot: '/',
