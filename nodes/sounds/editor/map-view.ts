@@ -1,19 +1,17 @@
 import type { PackedMap } from '../../../src/sounds/packed-map.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
-import { labelColour } from './label-colour.ts';
+import { MapCard } from './map-card.ts';
+import { MapLegend } from './map-legend.ts';
 import { MapPlot } from './map-plot.ts';
 import { SelectionBar } from './selection-bar.ts';
 import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
-import { SoundRow } from './sound-row.ts';
 import { RequestError } from './sounds-api.ts';
 
 const hitRadius = 9;
 /** The pointer rests this long before a sound is fetched, and then before it is heard. */
 const restTime = 60;
 const lassoStep = 3;
-const rememberedSounds = 500;
-const legendLabels = 40;
 
 /** Every sound of the memory as a point; like sounds lie together. */
 export class MapView implements SidebarView {
@@ -23,16 +21,13 @@ export class MapView implements SidebarView {
   readonly #plot: MapPlot;
   readonly #status = element('div', { class: 'earmark-map-status', role: 'status' });
   readonly #empty = element('div', { class: 'earmark-empty', hidden: true });
-  readonly #card = element('div', { class: 'earmark-map-card' });
-  readonly #legend = element('ul', { class: 'earmark-legend' });
+  readonly #card: MapCard;
+  readonly #legend: MapLegend;
   readonly #bar: SelectionBar;
   readonly #lassoButton: HTMLButtonElement;
   readonly #hearButton: HTMLButtonElement;
   readonly #selected = new Set<number>();
-  readonly #sounds = new Map<number, SoundSummary>();
-  #row: SoundRow | undefined;
   #hovered = -1;
-  #label = -1;
   #lasso: [number, number][] = [];
   #lassoing = false;
   #hearing = true;
@@ -51,6 +46,8 @@ export class MapView implements SidebarView {
       'aria-describedby': 'earmark-map-keys',
     });
     this.#plot = new MapPlot(this.#canvas);
+    this.#card = new MapCard(context);
+    this.#legend = new MapLegend(context, () => this.#redraw());
     this.#lassoButton = button({ icon: 'crosshairs', title: text('map.lasso') }, () =>
       this.#setLasso(!this.#lassoing),
     );
@@ -72,10 +69,9 @@ export class MapView implements SidebarView {
     this.#question++;
     this.#plot.map = undefined;
     this.#selected.clear();
-    this.#sounds.clear();
     this.#hovered = -1;
-    this.#label = -1;
-    this.#card.replaceChildren();
+    this.#legend.reset();
+    this.#card.reset();
     this.#bar.update();
     this.#redraw();
   }
@@ -95,7 +91,7 @@ export class MapView implements SidebarView {
   }
 
   playing(id: string, playing: boolean): void {
-    if (this.#row?.sound.id === id) this.#row.setPlaying(playing);
+    if (this.#card.shown?.sound.id === id) this.#card.shown.setPlaying(playing);
   }
 
   #build(): void {
@@ -145,8 +141,8 @@ export class MapView implements SidebarView {
         this.#empty,
         element('p', { id: 'earmark-map-keys', class: 'earmark-hidden' }, text('map.keys')),
       ),
-      this.#card,
-      this.#legend,
+      this.#card.element,
+      this.#legend.element,
       this.#bar.element,
     );
   }
@@ -156,7 +152,7 @@ export class MapView implements SidebarView {
     const first = this.#plot.map === undefined;
     const hoveredRow = this.#plot.map?.rows[this.#hovered];
     if (!first && this.#plot.map?.header.generation !== map.header.generation) this.#select([]);
-    this.#sounds.clear();
+    this.#card.forget();
     this.#plot.setMap(map);
     this.#hovered = hoveredRow === undefined ? -1 : map.rows.indexOf(hoveredRow);
     if (first) {
@@ -170,44 +166,15 @@ export class MapView implements SidebarView {
         ? countText(text, points)
         : text(`map.${progress.phase}`, { percent, problem: progress.problem ?? '' });
     this.#showEmpty(points === 0 && progress.phase === 'ready' ? 'empty.no-sounds' : undefined);
-    this.#drawLegend();
+    this.#legend.draw();
     this.#redraw();
-    if (this.#row && this.#hovered >= 0) void this.#showCard(this.#hovered);
+    if (this.#card.shown && this.#hovered >= 0) void this.#showCard(this.#hovered);
   }
 
   #showEmpty(key: string | undefined): void {
     const { text } = this.#context;
     this.#empty.hidden = key === undefined;
     if (key) this.#empty.replaceChildren(element('p', {}, text(key)), element('p', {}, text(`${key}-help`)));
-  }
-
-  #drawLegend(): void {
-    const { labels, text } = this.#context;
-    const focused = (document.activeElement as HTMLElement | null)?.dataset.label;
-    this.#legend.replaceChildren(
-      ...labels.slice(0, legendLabels).map(({ label, number, sounds }) => {
-        const only = element(
-          'button',
-          {
-            type: 'button',
-            class: 'earmark-label-button',
-            'aria-pressed': String(this.#label === number),
-            title: text('map.only', { label }),
-            'data-label': label,
-          },
-          element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }),
-          `${label} ${sounds.toLocaleString()}`,
-        );
-        only.addEventListener('click', () => {
-          this.#label = this.#label === number ? -1 : number;
-          this.#drawLegend();
-          this.#redraw();
-        });
-        return element('li', {}, only);
-      }),
-    );
-    for (const only of this.#legend.querySelectorAll('button'))
-      if (only.dataset.label === focused) only.focus();
   }
 
   #pointerDown(event: PointerEvent): void {
@@ -270,7 +237,7 @@ export class MapView implements SidebarView {
       '-': () => this.#zoom(1 / 1.5),
       '0': () => this.#fit(),
       ' ': () => {
-        if (this.#row) this.#context.play(this.#row.sound.id);
+        if (this.#card.shown) this.#context.play(this.#card.shown.sound.id);
       },
       x: canWrite && (() => this.#hovered >= 0 && this.#toggle(this.#hovered)),
       l: canWrite && (() => this.#labelHere()),
@@ -315,31 +282,17 @@ export class MapView implements SidebarView {
     this.#rest = window.setTimeout(async () => {
       const sound = await this.#showCard(point);
       if (!sound || this.#hovered !== point) return;
-      if (say) this.#context.announce(this.#row?.name ?? '');
+      if (say) this.#context.announce(this.#card.shown?.name ?? '');
       if (this.#hearing) this.#context.play(sound.id);
     }, restTime);
   }
 
   async #showCard(point: number): Promise<SoundSummary | undefined> {
-    const { api } = this.#context;
     const { map } = this.#plot;
-    if (!api || !map) return undefined;
+    if (!map) return undefined;
     const row = this.#rowAt(point);
     try {
-      const sound = this.#sounds.get(row) ?? (await api.soundsAt([row], map.header.generation))[0];
-      if (!sound) return undefined;
-      this.#sounds.set(row, sound);
-      if (this.#sounds.size > rememberedSounds) this.#sounds.delete(this.#sounds.keys().next().value ?? row);
-      if (this.#rowAt(this.#hovered) !== row) return sound;
-      if (this.#row?.sound.id === sound.id) this.#row.update(sound);
-      else {
-        this.#row = new SoundRow(this.#context, sound, 'alone');
-        this.#card.replaceChildren(this.#row.element);
-      }
-      const shown = this.#row;
-      const [details] = await api.details([sound.id]);
-      if (details) shown.setDetails(details);
-      return sound;
+      return await this.#card.show(row, map.header.generation, () => this.#rowAt(this.#hovered) === row);
     } catch (error) {
       // The map was rearranged: the next one is on its way.
       if (error instanceof RequestError && error.code === 'STALE_MAP') await this.refresh();
@@ -402,7 +355,7 @@ export class MapView implements SidebarView {
       this.#plot.draw({
         hovered: this.#hovered,
         selected: (row) => this.#selected.has(row),
-        label: this.#label,
+        label: this.#legend.only,
         lasso: this.#lasso,
       });
     });

@@ -1,20 +1,19 @@
-import { parseSearch, type SoundSearch } from '../../../src/sounds/search-text.ts';
+import type { SoundSearch } from '../../../src/sounds/search-text.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
+import { SearchBar } from './search-bar.ts';
 import { SelectionBar } from './selection-bar.ts';
 import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
 import { SoundRow } from './sound-row.ts';
 
 /** More rows would make the page slow; a search finds what lies further back. */
 const mostRows = 600;
-const typingPause = 300;
 
 /** The newest sounds, or those of a search, one row each. */
 export class SoundList implements SidebarView {
   readonly element = element('div', { class: 'earmark-view' });
   readonly #context: SidebarContext;
-  readonly #field: HTMLInputElement;
-  readonly #problem = element('div', { class: 'earmark-problem', role: 'alert', hidden: true });
+  readonly #searchBar: SearchBar;
   readonly #grid: HTMLElement;
   readonly #scroll = element('div', { class: 'earmark-scroll' });
   readonly #empty = element('div', { class: 'earmark-empty', hidden: true });
@@ -29,19 +28,19 @@ export class SoundList implements SidebarView {
   #cursor: string | undefined;
   #focused: string | undefined;
   #rangeStart: string | undefined;
-  #typing: number | undefined;
   /** Answers to older questions are thrown away. */
   #question = 0;
 
   constructor(context: SidebarContext) {
     this.#context = context;
     const { text } = context;
-    this.#field = element('input', {
-      type: 'search',
-      placeholder: text('search.placeholder'),
-      'aria-label': text('search.name'),
-      autocomplete: 'off',
-      spellcheck: 'false',
+    this.#searchBar = new SearchBar(context, {
+      search: (search) => {
+        this.#search = search;
+        this.#clear();
+        void this.#load(false);
+      },
+      leave: () => this.#focus(this.#order[0]),
     });
     this.#grid = element('div', {
       role: 'grid',
@@ -83,43 +82,10 @@ export class SoundList implements SidebarView {
 
   /** Shows the sounds of this search. */
   show(text: string): void {
-    this.#field.value = text;
-    this.#readSearch();
+    this.#searchBar.show(text);
   }
 
   #build(): void {
-    const { text } = this.#context;
-    const quick = (key: string, words: string) =>
-      button({ text: text(key), class: 'earmark-quick' }, () => this.show(words));
-    const help = element(
-      'div',
-      { class: 'earmark-help', hidden: true },
-      ...[
-        ['doorbell', 'label'],
-        ['is:unlabelled', 'unlabelled'],
-        ['heard:today  heard:24h  heard:2026-11-20..', 'heard'],
-        ['source:kitchen  tag:night  type:sound', 'source'],
-        ['confidence:0.8  frequency:200..4000  time:0..60', 'numbers'],
-        ['sort:confidence', 'sort'],
-      ].map(([words, key]) =>
-        element('p', {}, element('code', {}, words as string), ` ${text(`search.${key}`)}`),
-      ),
-      element('p', {}, text('search.keys')),
-    );
-    const helpButton = button({ icon: 'question', title: text('search.help') }, () => {
-      help.hidden = !help.hidden;
-      helpButton.setAttribute('aria-expanded', String(!help.hidden));
-    });
-    helpButton.setAttribute('aria-expanded', 'false');
-    this.#field.addEventListener('input', () => {
-      window.clearTimeout(this.#typing);
-      this.#typing = window.setTimeout(() => this.#readSearch(), typingPause);
-    });
-    this.#field.addEventListener('keydown', (event) => {
-      event.stopPropagation();
-      if (event.key === 'Enter') this.#readSearch();
-      if (event.key === 'ArrowDown') this.#focus(this.#order[0]);
-    });
     this.#grid.addEventListener('keydown', (event) => this.#key(event));
     this.#grid.addEventListener('click', (event) => this.#click(event));
     this.#grid.addEventListener('focusin', (event) => {
@@ -127,36 +93,7 @@ export class SoundList implements SidebarView {
       if (id !== undefined) this.#moveTabStop(id);
     });
     this.#scroll.append(this.#grid, this.#empty, element('div', { class: 'earmark-more' }, this.#more));
-    this.element.append(
-      element('div', { class: 'earmark-search' }, this.#field),
-      element(
-        'div',
-        { class: 'earmark-quicks' },
-        quick('search.all', ''),
-        quick('search.new', 'is:unlabelled'),
-        quick('search.today', 'heard:today'),
-        helpButton,
-      ),
-      help,
-      this.#problem,
-      this.#arrived,
-      this.#scroll,
-      this.#bar.element,
-    );
-  }
-
-  #readSearch(): void {
-    window.clearTimeout(this.#typing);
-    const { text } = this.#context;
-    const result = parseSearch(this.#field.value, Date.now());
-    this.#problem.hidden = result.ok;
-    if (!result.ok) {
-      this.#problem.textContent = text(`search.${result.problem}`, { word: result.word });
-      return;
-    }
-    this.#search = { query: result.query, unlabelled: result.unlabelled };
-    this.#clear();
-    void this.#load(false);
+    this.element.append(this.#searchBar.element, this.#arrived, this.#scroll, this.#bar.element);
   }
 
   #clear(): void {
@@ -267,7 +204,7 @@ export class SoundList implements SidebarView {
     this.#empty.hidden = this.#order.length > 0;
     this.#more.hidden ||= this.#order.length === 0;
     if (this.#empty.hidden) return;
-    const searching = this.#field.value.trim() !== '';
+    const searching = !this.#searchBar.isEmpty;
     const examples = button({ icon: 'download', text: text('empty.examples') }, () => {
       RED.actions.invoke('core:show-examples-import-dialog');
     });
@@ -333,7 +270,7 @@ export class SoundList implements SidebarView {
     };
     const keys: Record<string, (() => void) | false> = {
       ArrowDown: () => move(at + 1),
-      ArrowUp: () => (at === 0 ? this.#field.focus() : move(at - 1)),
+      ArrowUp: () => (at === 0 ? this.#searchBar.focus() : move(at - 1)),
       PageDown: () => move(at + 8),
       PageUp: () => move(at - 8),
       Home: () => move(0),

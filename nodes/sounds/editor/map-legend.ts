@@ -1,0 +1,56 @@
+import { element } from './dom.ts';
+import { labelColour } from './label-colour.ts';
+import type { SidebarContext } from './sidebar-context.ts';
+
+const mostLabels = 40;
+
+/** The colours of the map; a click on one leaves only its sounds coloured. */
+export class MapLegend {
+  readonly element = element('ul', { class: 'earmark-legend' });
+  readonly #context: SidebarContext;
+  readonly #changed: () => void;
+  #only = -1;
+
+  constructor(context: SidebarContext, changed: () => void) {
+    this.#context = context;
+    this.#changed = changed;
+  }
+
+  /** The number of the only label that is coloured; -1 for all. */
+  get only(): number {
+    return this.#only;
+  }
+
+  reset(): void {
+    this.#only = -1;
+  }
+
+  draw(): void {
+    const { labels, text } = this.#context;
+    const focused = (document.activeElement as HTMLElement | null)?.dataset.label;
+    this.element.replaceChildren(
+      ...labels.slice(0, mostLabels).map(({ label, number, sounds }) => {
+        const button = element(
+          'button',
+          {
+            type: 'button',
+            class: 'earmark-label-button',
+            'aria-pressed': String(this.#only === number),
+            title: text('map.only', { label }),
+            'data-label': label,
+          },
+          element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }),
+          `${label} ${sounds.toLocaleString()}`,
+        );
+        button.addEventListener('click', () => {
+          this.#only = this.#only === number ? -1 : number;
+          this.draw();
+          this.#changed();
+        });
+        return element('li', {}, button);
+      }),
+    );
+    for (const button of this.element.querySelectorAll('button'))
+      if (button.dataset.label === focused) button.focus();
+  }
+}
