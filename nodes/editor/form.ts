@@ -50,9 +50,9 @@ export function typedField(name: string, types: string[]): void {
   field.typedInput('width', 'calc(100% - 136px)');
   // Node-RED puts a field and buttons of its own into the row, without names for screen readers.
   const row = field.closest('.form-row');
-  const label = row.children('label').text().trim();
-  row.find('.red-ui-typedInput-input').attr('aria-label', label);
-  row.find('.red-ui-typedInput-option-expand').attr('aria-label', `${label} …`);
+  const labelId = `earmark-label-${name}`;
+  row.children('label').attr('id', labelId);
+  row.find('.red-ui-typedInput-input, .red-ui-typedInput-option-expand').attr('aria-labelledby', labelId);
 }
 
 /** Offers known values while any other may be typed; it stays quiet when the list cannot be had. */

@@ -184,7 +184,9 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
       await playing;
       await label('device').fill('no such microphone');
       await page.locator('#earmark-microphone-test').click();
-      await page.locator('#earmark-microphone-test-result', { hasText: 'no such microphone' }).waitFor();
+      await expect
+        .poll(() => page.locator('#earmark-microphone-test-result').textContent(), { timeout: 20_000 })
+        .toContain('cannot open the microphone "no such microphone"');
       await editor.closeDialog();
       await editor.showFlow('sound-memory-tab');
       // The browser notes the answer 503 itself.
