@@ -53,6 +53,22 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
     }
   });
 
+  it('names the package that the dashboard flow needs, and imports it all the same', async () => {
+    const { page } = editor;
+    await page.evaluate('RED.actions.invoke("core:show-examples-import-dialog")');
+    const dialog = page.locator('.ui-dialog:visible');
+    await dialog.getByText('@earmark/node-red-sound-memory').click();
+    await dialog.getByText('health-on-a-dashboard').click();
+    await page.locator('#red-ui-clipboard-dialog-ok').click();
+    const hint = page.locator('.red-ui-notification', { hasText: '@flowfuse/node-red-dashboard' });
+    await hint.getByRole('button', { name: 'Ignore' }).click();
+    await page.locator('#red-ui-workspace-tabs').getByText('Health on a dashboard').waitFor();
+    const imported = `RED.nodes.filterNodes({ type: 'earmark-health' }).length`;
+    expect(await page.evaluate(imported)).toBe(1);
+    await page.evaluate('RED.actions.invoke("core:undo")');
+    await expect.poll(() => page.evaluate(imported)).toBe(0);
+  });
+
   it('takes a node from the palette, shows what is missing, and deploys it', async () => {
     const id = await editor.place('earmark-wav2vec2-extract', 500, 250);
     await editor.canvasNode(id).locator('.red-ui-flow-node-error').waitFor({ state: 'attached' });
@@ -212,21 +228,6 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
     await label('windowSeconds').hover();
     await editor.page.locator('.red-ui-popover', { hasText: 'a number from 0.1 to 30' }).waitFor();
     await editor.closeDialog();
-  });
-
-  it('names the package that the dashboard flow needs, and imports it all the same', async () => {
-    const { page } = editor;
-    const before = (await deployed()).length;
-    await page.evaluate('RED.actions.invoke("core:show-examples-import-dialog")');
-    const dialog = page.locator('.ui-dialog:visible');
-    await dialog.getByText('@earmark/node-red-sound-memory').click();
-    await dialog.getByText('health-on-a-dashboard').click();
-    await page.locator('#red-ui-clipboard-dialog-ok').click();
-    const hint = page.locator('.red-ui-notification', { hasText: '@flowfuse/node-red-dashboard' });
-    await hint.getByRole('button', { name: 'Ignore' }).click();
-    await page.locator('#red-ui-workspace-tabs').getByText('Health on a dashboard').waitFor();
-    await page.keyboard.press('Control+z');
-    expect((await deployed()).length).toBe(before);
   });
 
   it('opens a flow of the first version whole, and saves it as one of this version', async () => {
