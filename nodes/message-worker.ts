@@ -30,6 +30,8 @@ export interface WorkerOptions {
   /** Whether a message means: stop, and forget what waits. `msg.reset` always does. */
   stops?: (message: Message) => boolean;
   onStop?: () => void;
+  /** Called at once with such a message, before any that comes after it; what was worked on may still be at it. */
+  onReset?: () => void;
 }
 
 interface Job {
@@ -136,6 +138,7 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
       empty();
       light.say('error');
       showQueue();
+      options.onReset?.();
       void Promise.resolve(busy).then(options.onStop);
       done();
       return;

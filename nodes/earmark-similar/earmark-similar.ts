@@ -62,10 +62,15 @@ export default function (RED: NodeAPI): void {
     const showUnknown = () => light.say('work', { fill: 'grey', shape: 'dot', text: 'status.no-match' });
 
     /** Which of the taught sounds it is; a sound that goes on is told once, at its beginning or whole at its end. */
-    const recognise = async ({ message, send }: Work, options: Record<string, unknown>, only?: string) => {
+    const recognise = async (
+      { message, send, signal }: Work,
+      options: Record<string, unknown>,
+      only?: string,
+    ) => {
       const vector = messageVector(message);
       const recogniser = await memory!.recogniser(thresholdFor(message, options));
       const found = await recogniser.recognise(vector);
+      signal.throwIfAborted();
       const { label, confidence, votes } = found;
       const wanted = label !== undefined && (only === undefined || only === label);
       const piece = heard(message, wanted ? label : undefined);
@@ -124,7 +129,7 @@ export default function (RED: NodeAPI): void {
       limit: queueLimit,
       policy: 'error',
       light,
-      onStop: () => {
+      onReset: () => {
         events.end();
         joined.forget();
       },

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HealthReport } from '../../nodes/earmark-health/health-report.ts';
+import type { MemoryNode } from '../../nodes/earmark-memory/earmark-memory.ts';
 import { type RealBridge, startRealBridge } from '../real-bridge.ts';
 import { TestFlow } from './test-flow.ts';
 
@@ -35,6 +36,7 @@ describe('health', () => {
   it('answers with one plain report', async () => {
     await load();
     await flow.status('health', 'status.ready');
+    await flow.node<MemoryNode>('memory').storage();
     flow.send('extract', sound());
     await flow.arrived('vector');
     flow.send('health', { topic: 'mine', kept: 1 });

@@ -246,7 +246,7 @@ describe('similar, joined over time', () => {
     await load({ similar: { mode: 'events', threshold: '0.8' } });
     await remember('doorbell', 0, 1);
     pieces(0, 0.5);
-    await vi.waitFor(() => expect(flow.statuses('similar').at(-1)).toMatch(/match/));
+    await vi.waitFor(() => expect(flow.statuses('similar').at(-1)).toMatch(/match/), { timeout: 8000 });
     flow.send('similar', { reset: true });
     pieces(9);
     expect((await flow.arrived('match'))[0]).toMatchObject({ event: { startTime: 9, windows: 1 } });
