@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { anchorsOf, linksOf, pages, root } from './pages.ts';
+import { anchorsOf, linksOf, pages, pageText, root } from './pages.ts';
 
 it('leads only to pages, headings and pictures that exist', () => {
   const missing = pages.flatMap((page) =>
@@ -33,4 +33,22 @@ it('can be reached from the index of docs/, page by page', () => {
   };
   follow('docs/README.md');
   expect(pages.filter((page) => page.startsWith('docs/') && !reached.has(page))).toEqual([]);
+});
+
+it('presses only buttons that the flow has', () => {
+  const guides = pages.flatMap((page) => {
+    const flow = linksOf(page).find((target) => page.startsWith('docs/guides/') && target.endsWith('.json'));
+    return flow === undefined ? [] : [{ page, flow: path.posix.join(path.posix.dirname(page), flow) }];
+  });
+  expect(guides.length).toBeGreaterThan(5);
+  for (const { page, flow } of guides) {
+    const nodes = JSON.parse(pageText(flow)) as { type: string; name?: string }[];
+    const buttons = nodes.filter(({ type }) => type === 'inject').map(({ name }) => name);
+    const presses =
+      pageText(page)
+        .match(/\bPress [^:.]*/g)
+        ?.join() ?? '';
+    for (const [, button] of presses.matchAll(/\*(.+?)\*/g))
+      expect(buttons, page).toContain(button!.replaceAll('\n', ' '));
+  }
 });
