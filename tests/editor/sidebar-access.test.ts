@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noBrowser } from './editor.ts';
 import { picture, SidebarServer } from './sidebar-page.ts';
 
-describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', () => {
+describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90_000 }, () => {
   let server: SidebarServer;
   const tokens: Record<string, string> = {};
 

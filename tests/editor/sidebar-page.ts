@@ -90,6 +90,7 @@ export class SidebarServer {
 
 /** Keeps a picture of the sidebar for the documentation when EARMARK_SCREENSHOTS is set. */
 export async function picture(page: Page, name: string): Promise<void> {
+  if (!process.env.EARMARK_SCREENSHOTS) return;
   const { x, y, width, height } = (await page.locator('.earmark-sounds').boundingBox())!;
   const clip = { x: x - 6, y: y - 24, width: width + 12, height: height + 30 };
   await pagePicture(page, `sidebar-${name}`, clip);

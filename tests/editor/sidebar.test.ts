@@ -6,7 +6,7 @@ import { picture, SidebarServer } from './sidebar-page.ts';
 
 const minute = 60_000;
 
-describe.skipIf(noBrowser)('the Sounds sidebar', () => {
+describe.skipIf(noBrowser)('the Sounds sidebar', { timeout: 90_000 }, () => {
   let server: SidebarServer;
   let page: Page;
   let errors: string[];
