@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -39,8 +39,10 @@ export interface Figures {
   /** Longest time between two turns of the event loop over everything above but opening. */
   loop_stall_ms: number;
   loop_stall_p999_ms: number;
-  /** Most processor time that the event loop's thread used between two turns: a stall of its own making. */
+  /** Most processor time that the event loop's thread used between two turns. */
   loop_turn_cpu_ms: number;
+  /** As `loop_stall_ms`, less the time in which the thread was ready but no processor was free. Linux only. */
+  loop_stall_with_processor_ms?: number;
   /**
    * The longest time between two turns over three seconds in which nothing was done but that a thread per processor, of
    * the graph thread's priority, kept it busy: what the machine itself adds.
@@ -72,6 +74,7 @@ export async function measure(
       const before = performance.now();
       await contender.ingest(data, from, Math.min(bulk, from + batch));
       storing += performance.now() - before;
+      await new Promise(setImmediate);
     }
     say(`${contender.name}: stored ${bulk} in ${(storing / 1000).toFixed(1)} s`);
     await contender.settle();
@@ -113,8 +116,10 @@ export async function measure(
       contender.criteria === undefined
         ? undefined
         : await times(200, (n) => contender.criteria!(types[n % types.length]!));
+    // A loop that never turned has its stall told only now.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     loop.disable();
-    const turnCpu = turns.end();
+    const longest = turns.end();
     await contender.close();
     const opened = await times(3, async () => {
       await contender.reopen(folder, data);
@@ -145,7 +150,10 @@ export async function measure(
       ...(contender.rebuild === undefined ? {} : { rebuild_s: round(rebuild) }),
       loop_stall_ms: round(loop.max / 1e6),
       loop_stall_p999_ms: round(loop.percentile(99.9) / 1e6),
-      loop_turn_cpu_ms: round(turnCpu),
+      loop_turn_cpu_ms: round(longest.cpu),
+      ...(longest.withProcessor === undefined
+        ? {}
+        : { loop_stall_with_processor_ms: round(longest.withProcessor) }),
       loop_busy_ms: busy,
       disk_bytes: bytesIn(folder),
     };
@@ -167,25 +175,41 @@ async function stallBesideBusyThreads(): Promise<number> {
   return round(loop.max / 1e6);
 }
 
-/** Watches the processor time of each turn; unlike the clock, that does not count waiting for a processor. */
+/** Watches what each turn of the event loop was spent on: the clock alone counts waiting for a processor too. */
 class LoopTurns {
-  #longest = 0;
-  #last = process.threadCpuUsage();
+  #longest: { cpu: number; withProcessor?: number } = { cpu: 0 };
+  #cpu = process.threadCpuUsage();
+  #clock = performance.now();
+  #waited = waitedForProcessor();
   readonly #timer = setInterval(() => this.#look(), 1);
 
-  end(): number {
+  end(): { cpu: number; withProcessor?: number } {
     clearInterval(this.#timer);
     return this.#longest;
   }
 
   #look(): void {
-    const { user, system } = process.threadCpuUsage(this.#last);
-    this.#last = process.threadCpuUsage();
-    this.#longest = Math.max(this.#longest, (user + system) / 1000);
+    const { user, system } = process.threadCpuUsage(this.#cpu);
+    const clock = performance.now();
+    const waited = waitedForProcessor();
+    this.#longest.cpu = Math.max(this.#longest.cpu, (user + system) / 1000);
+    if (waited !== undefined) {
+      const withProcessor = clock - this.#clock - (waited - this.#waited!);
+      this.#longest.withProcessor = Math.max(this.#longest.withProcessor ?? 0, withProcessor);
+    }
+    this.#cpu = process.threadCpuUsage();
+    this.#clock = clock;
+    this.#waited = waited;
   }
 }
 
-/** Milliseconds of each run; what a run answers is run afterwards, off the clock. */
+/** Milliseconds in which this thread was ready to run and had no processor, since its start. */
+function waitedForProcessor(): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+}
+
+/** Milliseconds of each run; what a run answers is run afterwards, off the clock, as is a turn of the event loop. */
 async function times(count: number, run: (n: number) => Promise<unknown>): Promise<number[]> {
   const spent: number[] = [];
   for (let n = 0; n < count; n++) {
@@ -193,6 +217,7 @@ async function times(count: number, run: (n: number) => Promise<unknown>): Promi
     const after = await run(n);
     spent.push(performance.now() - started);
     if (typeof after === 'function') await after();
+    await new Promise(setImmediate);
   }
   return spent;
 }
