@@ -15,6 +15,8 @@ const mostFromGraph = 1_000;
 const proposals = 100;
 /** Share of patterns that must meet the criteria before the graph's proposals are worth filtering. */
 const broad = 0.2;
+/** Every so manieth slot is in the sample that tells whether the graph's search went astray. */
+const sampledEvery = 100;
 const fillMilliseconds = 4;
 
 /** Answers similarity searches from the graph, the vectors in memory and the truth on disk. */
@@ -24,12 +26,15 @@ export class SimilaritySearch {
   readonly #metric: DistanceMetric;
   /** All vectors, filled in the background from `#filled` on. */
   readonly #all: VectorTable;
+  /** Some of them: those that the graph should not miss when they are near. */
+  readonly #sample: VectorTable;
   /** What the graph does not know yet. */
   #recent: VectorTable;
   /** Slots changed since the graph was made, with the transaction: what the graph says of them is old. */
   #changed = new Map<number, number>();
   #graph: GraphView | undefined;
   #filled = 0;
+  #sampled = 0;
   #slots: number;
   readonly #vector: Float32Array<ArrayBuffer>;
   readonly #vectorBytes: Uint8Array;
@@ -44,6 +49,7 @@ export class SimilaritySearch {
     this.#metric = options.distanceMetric;
     this.#onDamage = options.onDamage;
     this.#all = new VectorTable(options.dimensions, options.distanceMetric);
+    this.#sample = new VectorTable(options.dimensions, options.distanceMetric);
     this.#recent = new VectorTable(options.dimensions, options.distanceMetric);
     this.#slots = database.state().slots;
     this.#vector = new Float32Array(options.dimensions);
@@ -69,7 +75,7 @@ export class SimilaritySearch {
   /** A vector that was just stored. */
   stored(slot: number, vector: Float32Array, vectorSequence: number): void {
     this.#slots = Math.max(this.#slots, slot + 1);
-    if (this.#all.sequence(slot) < vectorSequence) this.#all.set(slot, vector, vectorSequence);
+    this.#keep(slot, vector, vectorSequence);
     if (this.#graph !== undefined && vectorSequence > this.#graph.sequence) {
       this.#changed.set(slot, vectorSequence);
       this.#recent.set(slot, vector, vectorSequence);
@@ -79,9 +85,11 @@ export class SimilaritySearch {
   /** A slot whose record must be read again, or is gone. */
   changed(slot: number, sequence: number): void {
     this.#slots = Math.max(this.#slots, slot + 1);
-    if (!this.#readVector(slot)) this.#all.remove(slot);
-    else if (this.#all.sequence(slot) < this.#readSequence)
-      this.#all.set(slot, this.#vector, this.#readSequence);
+    if (this.#readVector(slot)) this.#keep(slot, this.#vector, this.#readSequence);
+    else {
+      this.#all.remove(slot);
+      this.#sample.remove(slot);
+    }
     if (this.#graph !== undefined) this.#noteChange(slot, sequence);
   }
 
@@ -151,9 +159,19 @@ export class SimilaritySearch {
         ? undefined
         : Uint32Array.from(this.#recent.slots().filter((slot) => allowed[slot] === 1));
     proposed.push(...this.#recent.nearest(query, 2 * count + 20, among).slots);
+    const [nearestOfSample] = this.#nearestOfSample(query, allowed);
+    const isMissed = nearestOfSample !== undefined && !proposed.includes(nearestOfSample);
+    if (isMissed) proposed.push(nearestOfSample);
     const scores = new Map<number, number>();
     this.#score(query, proposed, scores);
-    return this.#reply(candidates === undefined ? 'graph' : 'filtered-graph', scores, count, false);
+    const reply = this.#reply(candidates === undefined ? 'graph' : 'filtered-graph', scores, count, false);
+    // On its way down the graph can end in the wrong place, from where all that is near is out of sight.
+    return isMissed && reply.slots.includes(nearestOfSample) ? undefined : reply;
+  }
+
+  #nearestOfSample(query: Float32Array, allowed: Uint8Array | undefined): number[] {
+    const among = allowed && this.#sample.slots().filter((slot) => allowed[slot] === 1);
+    return this.#sample.nearest(query, 1, among && Uint32Array.from(among)).slots;
   }
 
   /** Compares all candidates; reads more float32 vectors until no other one can belong to the answer. */
@@ -218,12 +236,24 @@ export class SimilaritySearch {
     }
   }
 
+  /** The sample first. */
   #fill(slots: number): void {
+    const sampleEnd = Math.min(this.#sampled + sampledEvery * slots, this.#slots);
+    for (; this.#sampled < sampleEnd; this.#sampled += sampledEvery) this.#fillSlot(this.#sampled);
+    if (this.#sampled < this.#slots) return;
     const end = Math.min(this.#filled + slots, this.#slots);
-    for (; this.#filled < end; this.#filled++) {
-      if (this.#all.sequence(this.#filled) >= 0 || !this.#readVector(this.#filled)) continue;
-      this.#all.set(this.#filled, this.#vector, this.#readSequence);
-    }
+    for (; this.#filled < end; this.#filled++) this.#fillSlot(this.#filled);
+  }
+
+  #fillSlot(slot: number): void {
+    if (this.#all.sequence(slot) < 0 && this.#readVector(slot))
+      this.#keep(slot, this.#vector, this.#readSequence);
+  }
+
+  #keep(slot: number, vector: Float32Array, sequence: number): void {
+    if (this.#all.sequence(slot) >= sequence) return;
+    this.#all.set(slot, vector, sequence);
+    if (slot % sampledEvery === 0) this.#sample.set(slot, vector, sequence);
   }
 
   #readSequence = 0;

@@ -1,6 +1,8 @@
-import { cpSync, readdirSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { checksum, publishSidecar } from '../../src/storage/graph-file.ts';
+import { newGraph } from '../../src/storage/graph-view.ts';
 import {
   createFeatureStorage,
   type FeatureStorage,
@@ -8,6 +10,7 @@ import {
   type NewStoredPattern,
   type StorageHealthEvent,
 } from '../../src/storage/index.ts';
+import type { GraphSidecar } from '../../src/storage/search-request.ts';
 import { ids } from './conformance/subject.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -156,6 +159,29 @@ describe('the graph', () => {
     expect(events).toContain('cache-ready');
     expect((await swapped.stats()).graph.state).toBe('ready');
   }, 120_000);
+
+  it('is not believed when it leads past what is near', async () => {
+    const indexPath = temporaryFolder();
+    await (await filled(indexPath)).close();
+    // As when a search goes astray on its way down a large graph: one family is out of its sight.
+    const hidden = 20;
+    const sidecar = JSON.parse(readFileSync(path.join(indexPath, 'graph.json'), 'utf8')) as GraphSidecar;
+    const file = path.join(indexPath, sidecar.file);
+    const graph = newGraph(dimensions, 'cosine');
+    graph.load(file);
+    for (let slot = hidden; slot < count; slot += families) graph.remove(BigInt(slot));
+    graph.save(file);
+    const bytes = statSync(file).size;
+    publishSidecar(indexPath, { ...sidecar, bytes, crc32: checksum(file), count: graph.size() });
+
+    const storage = await open(indexPath);
+    const near = async (number: number) =>
+      storage.findSimilarPatterns(vector(number), { maxResults: 10, explain: true });
+    const astray = await near(hidden);
+    expect(ids(astray)).toEqual(nearest(vector(hidden), 10, () => true));
+    expect(astray.plan?.kind).toBe('scan');
+    expect((await near(hidden + 1)).plan?.kind).toBe('graph');
+  }, 60_000);
 
   it('leaves nothing behind that is not wanted', async () => {
     const indexPath = temporaryFolder();
