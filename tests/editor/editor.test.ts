@@ -66,7 +66,7 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
     const imported = `RED.nodes.filterNodes({ type: 'earmark-health' }).length`;
     expect(await page.evaluate(imported)).toBe(1);
     await page.evaluate('RED.actions.invoke("core:undo")');
-    await expect.poll(() => page.evaluate(imported)).toBe(0);
+    await expect.poll(() => page.evaluate(imported), { timeout: 15_000 }).toBe(0);
   });
 
   it('takes a node from the palette, shows what is missing, and deploys it', async () => {
@@ -192,7 +192,9 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
       await page.locator('#earmark-microphone-test').click();
       const noise = Float32Array.from({ length: 3 * 16_000 }, () => Math.random() - 0.5);
       const playing = microphone!.play(noise, 16_000);
-      await expect.poll(async () => Number(await meter.getAttribute('aria-valuenow'))).toBeGreaterThan(-30);
+      await expect
+        .poll(async () => Number(await meter.getAttribute('aria-valuenow')), { timeout: 15_000 })
+        .toBeGreaterThan(-30);
       const dialog = (await page.locator('.red-ui-tray').last().boundingBox())!;
       await picture(page, 'dialog-capture', dialog);
       await page.getByText(/It hears you: −?-?\d+ dB/).waitFor();
@@ -244,7 +246,9 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
     await editor.page.locator('#node-dialog-ok').click();
     await editor.page.waitForTimeout(400);
     await editor.page.locator('#red-ui-header-button-deploy').click();
-    await expect.poll(async () => (await deployed()).find(({ name }) => name === 'ears')).toBeDefined();
+    await expect
+      .poll(async () => (await deployed()).find(({ name }) => name === 'ears'), { timeout: 15_000 })
+      .toBeDefined();
     const saved = await deployed();
     const similar = old.find(({ type }) => type === 'earmark-similar')!;
     // A shorter name makes the node narrower, which moves its middle.

@@ -77,7 +77,7 @@ describe.skipIf(missing)(`a newcomer's first minute (${missing ?? 'Chromium'})`,
     await page.locator('[data-tab-id="earmark-sounds"]').first().click();
     const row = page.locator('.earmark-sound', { hasText: '01-smoke-alarm' });
     await row.getByRole('button', { name: 'Listen' }).click();
-    await expect.poll(() => page.evaluate('heard')).toBe(1);
+    await expect.poll(() => page.evaluate('heard'), { timeout: 15_000 }).toBe(1);
     await picture(page, 'newcomer-2-unknown');
 
     await row.getByRole('button', { name: 'name it' }).click();
