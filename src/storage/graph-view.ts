@@ -9,7 +9,7 @@ export function newGraph(dimensions: number, metric: DistanceMetric): Index {
     dimensions,
     metric: usearchMetric[metric] as MetricKind,
     quantization: metric === 'cosine' ? ScalarKind.I8 : ScalarKind.F32,
-    // With 16 links many small clusters are linked to the wrong place: recall 0.967 instead of 0.995 (bench/storage.md).
+    // With 16 links a search among many clusters more often ends in the wrong one: bench/storage.md, one million.
     connectivity: 32,
     expansion_add: 128,
     expansion_search: 96,
