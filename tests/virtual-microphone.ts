@@ -85,8 +85,9 @@ export class VirtualMicrophone {
   async play(samples: Float32Array, sampleRate: number): Promise<void> {
     const path = join(this.#folder, `play-${Math.random().toString(36).slice(2)}.wav`);
     writeFileSync(path, encodeWav(samples, sampleRate));
-    // Without a latency the first sound comes two seconds late, in bursts.
-    await run('paplay', ['--latency-msec=30', '--device=vspk', path]);
+    // Without a latency the first sound comes two seconds late, in bursts; a fifth of a second does not delay it and
+    // outlasts the pauses of a busy machine, which would be holes in the sound.
+    await run('paplay', ['--latency-msec=200', '--device=vspk', path]);
     rmSync(path, { force: true });
   }
 
