@@ -185,7 +185,8 @@ class Stream:
         except BridgeError as error:
             await self._connection.send_error(error, stream=self.number, seq=seq)
         else:
-            await self._wait_for_credit(answer_bytes)
+            if self._credit < answer_bytes:
+                await self._wait_for_credit(answer_bytes)
             self._credit -= answer_bytes
             await self._connection.send_frame(
                 write_features(
@@ -201,8 +202,6 @@ class Stream:
         await self._grant_again(window.size)
 
     async def _wait_for_credit(self, size: int) -> None:
-        if self._credit >= size:
-            return
         began = time.monotonic()
         while self._credit < size:
             self._more_credit.clear()
