@@ -55,10 +55,19 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         if self.close_sent:
             return
         if len(self.frames) >= MOST_FRAGMENTS:
-            self.conn.send_close(1009, f"a message has at most {MOST_FRAGMENTS} fragments")
-            self.handle_parser_exception()
+            self._refuse(1009, f"a message has at most {MOST_FRAGMENTS} fragments")
             return
         super().handle_cont(event)
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """Closes, and drops what still comes until the client has closed too: an end with unread bytes resets the
+        connection, and then the client never learns why."""
+        self.frames.clear()
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
     def handle_ping(self) -> None:
         if self.writable.is_set():

@@ -30,12 +30,10 @@ export class SuggestionsView implements SidebarView {
     const { api, text } = this.#context;
     const question = ++this.#question;
     if (!api) return this.#say('empty.no-memory');
-    // A name that is being typed stays.
-    if (this.#content.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement)
-      return;
+    if (this.#isTyping()) return;
     try {
       const suggestions = await api.suggestions();
-      if (question !== this.#question) return;
+      if (question !== this.#question || this.#isTyping()) return;
       const { phase, problem } = suggestions.progress;
       if (phase === 'ready') return await this.#show(suggestions);
       if (phase === 'failed')
@@ -50,6 +48,12 @@ export class SuggestionsView implements SidebarView {
 
   playing(id: string, playing: boolean): void {
     this.#rows.get(id)?.setPlaying(playing);
+  }
+
+  /** A name that is being typed stays, also when its typing began while the answer was on its way. */
+  #isTyping(): boolean {
+    const { activeElement } = document;
+    return activeElement instanceof HTMLInputElement && this.#content.contains(activeElement);
   }
 
   #say(key: string): void {
