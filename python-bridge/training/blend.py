@@ -23,6 +23,7 @@ from evaluate import (
     load_validation,
     pair_scores,
     retrieval,
+    unit,
     windows_of,
 )
 from model import Encoder
@@ -42,8 +43,7 @@ def parts(encoder: Encoder, data: Validation) -> tuple[Samples, Samples]:
 
 
 def blended(learnt: Samples, measured: Samples, share: float) -> Samples:
-    vectors = np.concatenate([np.sqrt(1 - share) * learnt, np.sqrt(share) * measured], axis=1)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+    return unit(np.concatenate([np.sqrt(1 - share) * learnt, np.sqrt(share) * measured], axis=1))
 
 
 def sweep(encoder: Encoder, audio: Path) -> float:

@@ -75,6 +75,7 @@ class WindowEncoder:
 
 
 def unit(vectors: Samples) -> Samples:
+    """Each row at length 1."""
     return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus import SAMPLE_RATE, Cache
+from evaluate import unit
 from model import BANDS, FFT, FRAME, HOP, mel_filters
 
 Samples = NDArray[np.float32]
@@ -60,5 +61,4 @@ class Floor:
         assert len(self.mean) == 3 * BANDS
 
     def clip_vectors(self, clips: list[Samples]) -> Samples:
-        vectors = (np.stack([floor_statistics(samples) for samples in clips]) - self.mean) / self.scale
-        return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
+        return unit((np.stack([floor_statistics(samples) for samples in clips]) - self.mean) / self.scale)
