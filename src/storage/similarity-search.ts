@@ -170,6 +170,8 @@ export class SimilaritySearch {
   }
 
   #nearestOfSample(query: Float32Array, allowed: Uint8Array | undefined): number[] {
+    // Just after opening it may not be there yet, and without it the graph would be believed blindly.
+    this.#fillSample(this.#slots);
     const among = allowed && this.#sample.slots().filter((slot) => allowed[slot] === 1);
     return this.#sample.nearest(query, 1, among && Uint32Array.from(among)).slots;
   }
@@ -238,11 +240,14 @@ export class SimilaritySearch {
 
   /** The sample first. */
   #fill(slots: number): void {
-    const sampleEnd = Math.min(this.#sampled + sampledEvery * slots, this.#slots);
-    for (; this.#sampled < sampleEnd; this.#sampled += sampledEvery) this.#fillSlot(this.#sampled);
+    this.#fillSample(Math.min(this.#sampled + sampledEvery * slots, this.#slots));
     if (this.#sampled < this.#slots) return;
     const end = Math.min(this.#filled + slots, this.#slots);
     for (; this.#filled < end; this.#filled++) this.#fillSlot(this.#filled);
+  }
+
+  #fillSample(end: number): void {
+    for (; this.#sampled < end; this.#sampled += sampledEvery) this.#fillSlot(this.#sampled);
   }
 
   #fillSlot(slot: number): void {
