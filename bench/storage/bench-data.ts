@@ -32,7 +32,7 @@ export function id(row: number): string {
 
 export function vectorOf(data: BenchData, row: number): Float32Array<ArrayBuffer> {
   const { numbers, dimensions } = data.vectors;
-  return numbers.slice(row * dimensions, (row + 1) * dimensions);
+  return numbers.subarray(row * dimensions, (row + 1) * dimensions);
 }
 
 export function makeData(count: number, queryCount: number, dimensions = 768): BenchData {

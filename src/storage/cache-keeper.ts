@@ -15,6 +15,9 @@ import type { SimilarityIndex } from './similarity-index.ts';
 
 /** Transactions that the change log keeps for readers beyond what the caches need. */
 const logForReaders = 1_000;
+/** A burst of writes has the processors for itself until it pauses so long, or for so long. */
+const pauseMilliseconds = 200;
+const burstMilliseconds = 5_000;
 
 interface Kept {
   folder: string;
@@ -39,6 +42,8 @@ export class CacheKeeper {
   #columnsSequence: number;
   #graphCount = 0;
   #build: GraphBuild | undefined;
+  #buildDueSince: number | undefined;
+  #pause: NodeJS.Timeout | undefined;
   #building: Promise<void> = Promise.resolve();
   #savingColumns: Promise<void> = Promise.resolve();
   #closed = false;
@@ -60,7 +65,8 @@ export class CacheKeeper {
       const message = `The saved graph ${opened.refused} and is being built again; searches are exact meanwhile.`;
       this.#kept.report({ kind: 'cache-rebuild', message });
     }
-    this.#catchUp();
+    if (this.#needsGraph() && this.#graphSequence === undefined) this.#buildGraph();
+    else this.#catchUp();
   }
 
   noteChanges(count: number): void {
@@ -86,6 +92,7 @@ export class CacheKeeper {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#pause);
     this.#build?.cancel();
     await this.#building;
     if (this.#changedForColumns > 0) await this.#saveColumns();
@@ -100,7 +107,7 @@ export class CacheKeeper {
   #catchUp(): void {
     const due = Math.max(this.#options.saveEvery.changes, this.#graphCount / 20);
     if (this.#needsGraph() && (this.#graphSequence === undefined || this.#changedForGraph >= due))
-      this.#buildGraph();
+      this.#buildAtPause();
     if (this.#changedForColumns >= due) this.#saveColumns();
   }
 
@@ -110,7 +117,16 @@ export class CacheKeeper {
     if (this.#needsGraph() && worthIt) this.#buildGraph();
   }
 
+  #buildAtPause(): void {
+    clearTimeout(this.#pause);
+    this.#buildDueSince ??= performance.now();
+    const left = this.#buildDueSince + burstMilliseconds - performance.now();
+    this.#pause = setTimeout(() => this.#buildGraph(), Math.min(left, pauseMilliseconds)).unref();
+  }
+
   #buildGraph(): void {
+    clearTimeout(this.#pause);
+    this.#buildDueSince = undefined;
     if (this.#build !== undefined || this.#closed) return;
     const { folder, owner, index, report } = this.#kept;
     this.#changedForGraph = 0;

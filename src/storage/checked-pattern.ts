@@ -68,7 +68,7 @@ export function checkPattern(given: NewStoredPattern, features: Float32Array, no
     createdAtGiven: createdAt !== undefined,
     lastModified:
       lastModified === undefined ? now : checkNumber('metadata.lastModified', lastModified, 0, 8.64e15),
-    text: encodeMetadata(id, type, rest as PatternMetadata),
+    ...encodeMetadata(id, type, rest as PatternMetadata),
     encoder,
     label,
     tags,
@@ -145,8 +145,12 @@ function checkClip(clip: unknown): Uint8Array | undefined {
   return clip;
 }
 
-function encodeMetadata(id: string, type: string, metadata: PatternMetadata): Uint8Array {
-  let text: Uint8Array;
+function encodeMetadata(
+  id: string,
+  type: string,
+  metadata: PatternMetadata,
+): Pick<RecordDraft, 'text' | 'textBytes'> {
+  let text: string;
   try {
     text = encodeRecordText({ id, type, metadata });
   } catch (error) {
@@ -154,10 +158,11 @@ function encodeMetadata(id: string, type: string, metadata: PatternMetadata): Ui
       cause: error,
     });
   }
-  if (text.length > longestMetadata) {
-    throw invalid('metadata', `must be at most ${longestMetadata} bytes as JSON; it has ${text.length}`);
+  const textBytes = Buffer.byteLength(text);
+  if (textBytes > longestMetadata) {
+    throw invalid('metadata', `must be at most ${longestMetadata} bytes as JSON; it has ${textBytes}`);
   }
-  return text;
+  return { text, textBytes };
 }
 
 function invalid(name: string, what: string): StorageError {

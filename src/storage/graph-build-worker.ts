@@ -1,5 +1,5 @@
 import { chmodSync, renameSync, rmSync, statSync } from 'node:fs';
-import { availableParallelism, setPriority } from 'node:os';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Index } from 'usearch';
 import { FeatureVectorDatabase } from './feature-vector-database.ts';
@@ -27,9 +27,7 @@ export interface GraphBuildRequest extends GraphOwner {
 
 const addedAtOnce = 256;
 
-serveRequests<GraphBuildRequest>(async (request) => {
-  // On Linux this is the priority of this thread and those that usearch starts from it, not of the process.
-  if (process.platform === 'linux') setPriority(0, 5);
+serveRequests<GraphBuildRequest>({ niceness: 10 }, async (request) => {
   const database = new FeatureVectorDatabase(request.folder, { readOnly: false });
   try {
     return build(database, request);

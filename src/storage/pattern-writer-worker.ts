@@ -30,7 +30,7 @@ const waiting: {
 }[] = [];
 let scheduled = false;
 
-serveRequests<WriterOpenRequest | WriteRequest | { kind: 'close' }>(async (request) => {
+serveRequests<WriterOpenRequest | WriteRequest | { kind: 'close' }>({ niceness: 5 }, async (request) => {
   switch (request.kind) {
     case 'open':
       database = new FeatureVectorDatabase(request.folder, { readOnly: false });

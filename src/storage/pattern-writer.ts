@@ -116,9 +116,9 @@ export class PatternWriter {
     const offsets = new Float64Array(count);
     const lengths = new Uint32Array(count);
     let total = 0;
-    patterns.forEach(({ text, pattern }, i) => {
+    patterns.forEach(({ textBytes, pattern }, i) => {
       offsets[i] = total;
-      lengths[i] = recordBytes(pattern.features.length, text.length);
+      lengths[i] = recordBytes(pattern.features.length, textBytes);
       total += packedBytes(lengths[i]!);
     });
     const records = new Uint8Array(total);

@@ -25,14 +25,15 @@ export interface RecordDraft {
   pattern: Pattern;
   createdAt: number;
   lastModified: number;
-  text: Uint8Array;
+  text: string;
+  textBytes: number;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeRecordText(text: RecordText): Uint8Array {
-  return encoder.encode(JSON.stringify(text));
+export function encodeRecordText(text: RecordText): string {
+  return JSON.stringify(text);
 }
 
 /** Records are packed one after another at multiples of 8, so that their numbers can be read in place. */
@@ -45,12 +46,12 @@ export function packedBytes(bytes: number): number {
 }
 
 export function writeRecord(target: Uint8Array, offset: number, draft: RecordDraft): void {
-  const { pattern, text } = draft;
+  const { pattern, text, textBytes } = draft;
   const dimensions = pattern.features.length;
   const view = new DataView(target.buffer, target.byteOffset + offset);
   view.setUint32(4, layout, true);
   view.setUint32(8, dimensions, true);
-  view.setUint32(12, text.length, true);
+  view.setUint32(12, textBytes, true);
   view.setFloat64(32, pattern.startTime, true);
   view.setFloat64(40, pattern.endTime, true);
   view.setFloat64(48, pattern.frequencyRange.low, true);
@@ -61,7 +62,8 @@ export function writeRecord(target: Uint8Array, offset: number, draft: RecordDra
   const { features } = pattern;
   const vector = new Uint8Array(features.buffer, features.byteOffset, features.byteLength);
   target.set(vector, offset + vectorOffset);
-  target.set(text, offset + vectorOffset + vector.length);
+  const textOffset = offset + vectorOffset + vector.length;
+  encoder.encodeInto(text, target.subarray(textOffset, textOffset + textBytes));
 }
 
 /** What the writer decides: transactions and the creation time. Seals the record with its checksum. */

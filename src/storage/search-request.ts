@@ -39,7 +39,7 @@ export type SearchRequest =
   | {
       kind: 'stored';
       sequence: number;
-      records: Uint8Array;
+      records: Uint8Array<ArrayBuffer>;
       offsets: Float64Array;
       lengths: Uint32Array;
       slots: Uint32Array;

@@ -14,7 +14,7 @@ let owner: GraphOwner;
 let dimensions = 0;
 let closed = false;
 
-serveRequests<SearchRequest>(async (request) => {
+serveRequests<SearchRequest>({ niceness: 5 }, async (request) => {
   switch (request.kind) {
     case 'open':
       return open(request);
@@ -28,6 +28,8 @@ serveRequests<SearchRequest>(async (request) => {
         const vector = new Float32Array(record.buffer, record.byteOffset + vectorOffset, dimensions);
         search.stored(request.slots[i]!, vector, readRecordHead(record).vectorSequence);
       }
+      // Freed now: as garbage it would make V8 collect, with threads that then keep the processor from others.
+      request.records.buffer.transfer(0);
       return undefined;
     case 'changed':
       database.refresh();

@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { parentPort, Worker } from 'node:worker_threads';
 import { StorageError, type StorageErrorCode } from './storage-error.ts';
 
@@ -118,8 +119,16 @@ export class WorkerChannel<Request extends { kind: string }> {
   }
 }
 
-/** The worker's side: answers each request with what `handle` resolves to. */
-export function serveRequests<Request>(handle: (request: Request) => unknown): void {
+/**
+ * The worker's side: answers each request with what `handle` resolves to. With a higher `niceness` (0 to 19) the
+ * thread leaves the processor to others sooner; a busy one then does not hold up the event loop.
+ */
+export function serveRequests<Request>(
+  options: { niceness: number },
+  handle: (request: Request) => unknown,
+): void {
+  // On Linux this is the priority of this thread and those that native code starts from it, not of the process.
+  if (process.platform === 'linux') setPriority(0, options.niceness);
   parentPort!.on('message', async (message: { number?: number; request: Request }) => {
     const { number, request } = message;
     try {
