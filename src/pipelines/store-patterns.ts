@@ -20,6 +20,9 @@ export interface StorePatternsOptions extends PushOptions {
   maxBatch?: number;
 }
 
+/** A transaction costs as much as storing some twenty patterns does: a fast stream shares one between several. */
+const gatherMs = 50;
+
 /** A sound with the pattern that was stored of it. */
 export interface StoredSound {
   /** With the id under which the memory keeps it. */
@@ -29,8 +32,8 @@ export interface StoredSound {
 }
 
 /**
- * Stores each sound and passes on what was stored, in order, once it is safe on disk. What arrives during one
- * transaction makes the next, so that a slow stream is stored at once and a fast one in batches.
+ * Stores each sound and passes on what was stored, in order, once it is safe on disk. A sound that comes 50 ms or
+ * more after the last transaction began is stored at once; those that come sooner wait for each other until then.
  *
  * @example
  * ```ts
@@ -57,7 +60,7 @@ export function storePatterns(
 ): OperatorFunction<EmbeddedSound, StoredSound> {
   const { maxBatch = 64 } = options;
   async function* store(sounds: AsyncIterable<EmbeddedSound>): AsyncGenerator<StoredSound, void, undefined> {
-    for await (const batch of readAhead(sounds, maxBatch)) {
+    for await (const batch of readAhead(sounds, maxBatch, gatherMs)) {
       const patterns = batch.map((sound) => newPattern(sound, options));
       const ids = await memory.storePatterns(patterns);
       for (const [i, { pattern, metadata }] of patterns.entries()) {

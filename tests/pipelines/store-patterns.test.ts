@@ -64,8 +64,7 @@ describe('storePatterns', () => {
     const oneByOne = new PullObservable<EmbeddedSound>(async function* () {
       for (const sound of soundsOf(4)) {
         yield sound;
-        await turn();
-        await turn();
+        await new Promise((resolve) => setTimeout(resolve, 70));
       }
     });
     await lastValueFrom(oneByOne.pipe(storePatterns(slow), toArray()));
@@ -79,6 +78,20 @@ describe('storePatterns', () => {
     expect(stored.map(({ sound }) => sound.seq)).toEqual(Array.from({ length: 40 }, (_, i) => i));
     expect(Math.max(...fast.batches)).toBe(16);
     expect(fast.batches.length).toBeLessThan(6);
+  });
+
+  it('shares transactions between sounds that come quickly, however quick the memory is', async () => {
+    const memory = new DoubleMemory();
+    const everyFewMilliseconds = new PullObservable<EmbeddedSound>(async function* () {
+      for (const sound of soundsOf(30)) {
+        yield sound;
+        await new Promise((resolve) => setTimeout(resolve, 4));
+      }
+    });
+    const stored = await lastValueFrom(everyFewMilliseconds.pipe(storePatterns(memory), toArray()));
+    expect(stored.map(({ sound }) => sound.seq)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect(memory.batches[0]).toBe(1);
+    expect(memory.batches.length).toBeLessThan(12);
   });
 
   it('reads no further ahead than one batch', async () => {
