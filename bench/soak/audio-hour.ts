@@ -14,7 +14,7 @@ const sampleRate = 16_000;
 
 /**
  * `[minutes]`, default 60: a file of so much audio through features into the memory, and the encoder alone on a
- * tenth of it, before and after. Memory of both processes is taken after a tenth and at the most.
+ * third of it, before and after. Memory of both processes is taken after a tenth and at the most.
  */
 export async function run({ args }: { args: string[] }): Promise<Record<string, unknown>> {
   const minutes = Number(args[0] ?? 60);
@@ -29,8 +29,9 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
     await writeFile(path, wavOf(minutes));
     const windowsInAll = minutes * 60;
     const tenth = Math.ceil(windowsInAll / 10);
-    await encoderAlone(bridge, Math.ceil(tenth / 10));
-    const before = await encoderAlone(bridge, tenth);
+    const third = Math.ceil(windowsInAll / 3);
+    await encoderAlone(bridge, tenth);
+    const before = await encoderAlone(bridge, third);
 
     const sizes = () => ({ node: process.memoryUsage.rss(), python: residentBytes(server.pid) });
     let early = sizes();
@@ -53,7 +54,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
       ),
     );
     const seconds = (performance.now() - began) / 1000;
-    const after = await encoderAlone(bridge, tenth);
+    const after = await encoderAlone(bridge, third);
     const alone = (before + after) / 2;
     return {
       model: model.name,

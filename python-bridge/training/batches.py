@@ -16,7 +16,7 @@ from augment import TAIL, Augmenter, untouched_share
 from corpus import SAMPLE_RATE, Cache
 
 #: How often each kind is drawn: sounds up, speech and instruments down to what they are worth.
-KIND_SHARE = {"sound": 0.48, "synthetic": 0.22, "speech": 0.22, "music": 0.08}
+KIND_SHARE = {"sound": 0.42, "synthetic": 0.16, "speech": 0.36, "music": 0.06}
 #: A name with many recordings is drawn more often, since only it shows what varies between them.
 POPULARITY = 0.75
 MOST_RECORDINGS = 40

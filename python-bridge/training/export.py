@@ -277,8 +277,7 @@ def export(run: Path, audio: Path, bundle: Path, share: float | None = None, cac
     threshold = round(max(limits) + 0.005, 2)
     quantised = evaluate(load_encoder(run / "validated" / "bundle", "int8"), audio, conditions=False)
     figures = {
-        "step": trained["step"], "minutes": trained["seconds"] / 60, "device": trained["device"],
-        "finish_step": finished["step"], "finish_minutes": finished["seconds"] / 60,
+        "stages": trained["stages"], "last_stage": finished["stages"][-1],
         "share": chosen, "threshold": threshold, **nearness,
         "speed": {precision: speed(bundle, precision) for precision in ("fp32", "int8")},
         "parameters": sum(p.numel() for p in shipped.parameters()),

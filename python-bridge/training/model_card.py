@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from batches import KIND_SHARE
-from prepare import DATA_SEED
+from corpus import DATA_SEED
 
 
 def row_of(name: str, row: dict[str, Any]) -> str:
@@ -18,6 +18,11 @@ def row_of(name: str, row: dict[str, Any]) -> str:
         f"{row['true_match'] * 100:.0f} %" if "true_match" in row else "",
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
+
+
+def stage_in_words(stage: dict[str, Any]) -> str:
+    device = "one lent GPU" if stage["device"] == "cuda" else "processor cores"
+    return f"{stage['seconds'] / 60:.1f} minutes on {device} ({stage['steps']:,} steps of {stage['crops']:,} crops)"
 
 
 HEADER = """| set | 1-NN | mAP | few-shot | known or not (AUROC) | random cosine | at 10 dB noise | in a room | false matches | true matches |
@@ -49,7 +54,7 @@ def model_card(manifest: dict[str, Any], figures: dict[str, Any]) -> str:
     )
     sizes = ", ".join(f"{n} {f['bytes'] / 1e6:.1f} MB" for n, f in manifest["files"].items())
     shares = ", ".join(f"{kind} {share:.0%}" for kind, share in KIND_SHARE.items())
-    device = "one lent GPU" if figures["device"] == "cuda" else "processor cores"
+    stages = ", then ".join(stage_in_words(stage) for stage in figures["stages"])
     return f"""---
 license: apache-2.0
 library_name: transformers
@@ -105,16 +110,16 @@ The default threshold lets at most 1 % of unrelated pairs pass on each validatio
 as likely.
 
 ## Recipe
-{figures["minutes"]:.1f} minutes on {device}, {figures["step"]} steps of 1,024 crops of a second (some of 0.64 and
-1.4 s), then {figures["finish_minutes"]:.1f} minutes more for the weights that ship; AdamW, cosine by the clock, bf16;
+{stages}; crops of a second, some of 0.64 and
+1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}. AdamW, cosine by the clock, bf16;
 supervised contrastive loss on the learnt part and regression of log-mel statistics; average of the
 weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
-`python python-bridge/training/train.py` does it again; `training/README.md` has the details and what was tried. The recordings were trained on as `training/pack.py`
-leaves them (Opus, 12 to 23 kbit/s).
+`python python-bridge/training/train.py` does it again; `training/README.md` has the details and what was tried. On the GPU the recordings were trained
+on as `training/pack.py` leaves them (Opus, 12 to 23 kbit/s), with half as much speech and no natural voices.
 
 ## Data
 Real recordings whose terms allow training (CC0, public domain, CC BY, CC BY-SA, MIT, BSD, Apache-2.0
-per clip), sounds made by `training/synthesis.py`, and words spoken by espeak-ng. No recording is in
+per clip), sounds made by `training/synthesis.py`, and words spoken by espeak-ng and by Kokoro-82M (Apache-2.0). No recording is in
 this folder. `CREDITS.md` names every source with its licence, as their terms ask. Several sources are
 share-alike (CC BY-SA 3.0 and 4.0: spoken digits, prompts, parts of games and drum kits). The weights
 are published under Apache-2.0; whoever holds that weights derive from their data should read those

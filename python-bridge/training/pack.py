@@ -1,4 +1,4 @@
-"""The recordings as a few small files, to be carried to a machine with a GPU and little else.
+"""The recordings and the natural voices as a few small files, to be carried to a machine with a GPU and little else.
 
     python python-bridge/training/pack.py FOLDER --audio ../shared/audio
 
@@ -12,14 +12,16 @@ import argparse
 import json
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus import SAMPLE_RATE, Clip, impulse_responses, read_audio, recorded_clips, trimmed
+from corpus import DATA_SEED, SAMPLE_RATE, Clip, impulse_responses, read_audio, recorded_clips, trimmed
+from natural_speech import natural_clips
 
 FILES = 6
 #: Kilobits a second and the longest clip in seconds of each kind.
@@ -28,11 +30,11 @@ KEPT = {"sound": (23, 8.0), "speech": (16, 3.0), "music": (12, 1.6)}
 GAP = SAMPLE_RATE // 20
 
 
-def pack(audio: Path, folder: Path) -> None:
+def pack(clips: Iterable[Clip], rooms: list[NDArray[np.float32]], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, list[list[object]]] = defaultdict(list)
     streams: dict[str, list[NDArray[np.int16]]] = defaultdict(list)
-    for i, clip in enumerate(recorded_clips(audio)):
+    for i, clip in enumerate(clips):
         samples = trimmed(clip.samples)[: int(KEPT[clip.kind][1] * SAMPLE_RATE)]
         padded = np.concatenate([samples, np.zeros(GAP, dtype=np.float32)])
         name = f"{clip.kind}-{i % FILES}.opus"
@@ -44,9 +46,8 @@ def pack(audio: Path, folder: Path) -> None:
         encode += ["-c:a", "libopus", "-b:a", f"{kilobits}k", "-application", "audio", str(folder / name)]
         subprocess.run(encode, input=np.concatenate(stream).tobytes(), check=True)
     (folder / "pack.json").write_text(json.dumps(index), encoding="utf-8")
-    responses = impulse_responses(audio)
     np.savez_compressed(
-        folder / "rooms.npz", samples=np.concatenate(responses).astype("f2"), lengths=[len(r) for r in responses]
+        folder / "rooms.npz", samples=np.concatenate(rooms).astype("f2"), lengths=[len(room) for room in rooms]
     )
 
 
@@ -65,8 +66,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--audio", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "audio")
+    parser.add_argument("--cache", type=Path, default=Path(__file__).resolve().parent / ".cache")
     options = parser.parse_args()
-    pack(options.audio, options.folder)
+    clips = chain(recorded_clips(options.audio), natural_clips(DATA_SEED, options.cache / "natural"))
+    pack(clips, impulse_responses(options.audio), options.folder)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from corpus import CacheWriter, impulse_responses, recorded_clips
+from corpus import DATA_SEED, CacheWriter, impulse_responses, recorded_clips
+from natural_speech import natural_clips
 from pack import packed_clips
 from speech import spoken_clips
 from synthesis import synthetic_clips
-
-DATA_SEED = 20261127
 
 
 def prepare(audio: Path, cache: Path) -> None:
@@ -25,11 +24,15 @@ def prepare(audio: Path, cache: Path) -> None:
     start = time.monotonic()
     writer = CacheWriter(cache)
     counts: dict[str, int] = {}
-    for title, clips in (
-        ("recorded", packed_clips(audio) if packed else recorded_clips(audio)),
-        ("synthesised", synthetic_clips(DATA_SEED)),
-        ("spoken", spoken_clips(DATA_SEED)),
-    ):
+    if packed:
+        sources = {"recorded and naturally spoken": packed_clips(audio)}
+    else:
+        sources = {
+            "recorded": recorded_clips(audio),
+            "naturally spoken": natural_clips(DATA_SEED, cache / "natural"),
+        }
+    sources |= {"synthesised": synthetic_clips(DATA_SEED), "spoken": spoken_clips(DATA_SEED)}
+    for title, clips in sources.items():
         counts[title] = writer.add(clips)
         print(f"prepare: {counts[title]} {title} clips, {time.monotonic() - start:.0f} s", flush=True)
     if packed:

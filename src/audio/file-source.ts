@@ -15,7 +15,7 @@ export interface FileSourceOptions extends SourceOptions, FfmpegOptions {
 }
 
 /** Bytes of a file read at once: some 0.4 s of CD audio, so that no step holds the event loop for long. */
-const readBytes = 65_536;
+const readBytes = 131_072;
 
 /**
  * An audio file, recognised by its first bytes. WAV is read here, everything else by ffmpeg; memory stays

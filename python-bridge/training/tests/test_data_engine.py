@@ -182,10 +182,32 @@ def test_packing_keeps_every_clip_in_its_place(tmp_path: Path) -> None:
     (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
     soundfile.write(audio / "corpus" / "rir-one" / "0.wav", np.eye(1, 400)[0], 16_000)
     (audio / "corpus" / "rir-one" / "manifest.csv").write_text("file,label\n0.wav,room\n")
-    pack.pack(audio, tmp_path / "packed")
+    pack.pack(corpus.recorded_clips(audio), corpus.impulse_responses(audio), tmp_path / "packed")
     clips = list(pack.packed_clips(tmp_path / "packed"))
     assert len(clips) == 12
     for clip in clips:
         pitch = 300 + 200 * (ord(clip.name[-1]) - 97)
         spectrum = np.abs(np.fft.rfft(clip.samples))
         assert spectrum.argmax() * 16_000 / len(clip.samples) == pytest.approx(pitch, abs=4)
+
+
+def test_a_word_has_one_name_in_rules_and_in_natural_voices() -> None:
+    import natural_speech
+    import speech
+
+    by_rules = {(name, text.lower()) for name, text, _, _ in speech.vocabulary()}
+    natural = {(name, text.lower()) for name, text, _, _ in natural_speech.vocabulary()}
+    assert natural < by_rules
+
+
+def test_natural_voices_are_drawn_alike_each_time_and_mixed() -> None:
+    import natural_speech
+
+    voices = [f"voice{i}" for i in range(9)]
+    drawn = natural_speech.tasks(voices, seed=3)
+    assert drawn == natural_speech.tasks(voices, seed=3)
+    assert len(drawn) == sum(clips for _, _, _, clips in natural_speech.vocabulary())
+    assert {voice for task in drawn for voice in task.voices} == set(voices)
+    mixed = [task for task in drawn if task.voices[0] != task.voices[1]]
+    assert 0.4 < len(mixed) / len(drawn) < 0.6
+    assert all(0.3 < task.share < 0.7 and "+" in task.group for task in mixed)
