@@ -114,8 +114,8 @@ as likely.
 1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}. AdamW, cosine by the clock, bf16;
 supervised contrastive loss on the learnt part and regression of log-mel statistics; average of the
 weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
-`python python-bridge/training/train.py` does it again; `training/README.md` has the details and what was tried. On the GPU the recordings were trained
-on as `training/pack.py` leaves them (Opus, 12 to 23 kbit/s), with half as much speech and no natural voices.
+`python python-bridge/training/train.py` does it again; `training/README.md` has the details, how these weights
+came to be, and what was tried.
 
 ## Data
 Real recordings whose terms allow training (CC0, public domain, CC BY, CC BY-SA, MIT, BSD, Apache-2.0

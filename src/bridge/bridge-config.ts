@@ -1,5 +1,12 @@
 import { BridgeError } from './bridge-error.ts';
 
+/** A server beside the configured one. */
+export interface ModelEndpoint {
+  url: string;
+  /** Its bearer token. Without one only a server at `baseUrl`'s own origin is sent the bridge's. */
+  token?: string;
+}
+
 /** How to reach the server. All fields have defaults. */
 export interface BridgeConfig {
   /**
@@ -28,10 +35,10 @@ export interface BridgeConfig {
   /**
    * Where a model lives when not on `baseUrl`. A URL whose path holds `/v2` is spoken to by the Open Inference
    * Protocol (Triton, KServe): `http://triton:8000/v2`, or the model's own `http://triton:8000/v2/models/m`.
-   * Any other URL is the base URL of another Earmark server.
+   * Any other URL is the base URL of another Earmark server. Where it wants a token, `{ url, token }`.
    * @default {}
    */
-  modelEndpoints: Record<string, string>;
+  modelEndpoints: Record<string, string | ModelEndpoint>;
   /** The server's bearer token. Sent in a header, never in a URL; kept out of errors and logs. */
   token?: string;
 }
@@ -48,13 +55,21 @@ export function resolveBridgeConfig(config: Partial<BridgeConfig> = {}): BridgeC
     throw invalid('maxRetries', 'a whole number, 0 to 100');
   }
   if (!healthEndpoint.startsWith('/')) throw invalid('healthEndpoint', 'a path that begins with /');
-  for (const [model, url] of Object.entries(modelEndpoints)) httpUrl(url, `modelEndpoints.${model}`);
-  // A line break would let a token add headers of its own.
-  if (token !== undefined && !/^[\x21-\x7e]{1,4096}$/.test(token)) {
-    throw invalid('token', 'printable ASCII without spaces');
+  for (const [model, given] of Object.entries(modelEndpoints)) {
+    const endpoint = typeof given === 'string' ? { url: given } : given;
+    httpUrl(endpoint.url, `modelEndpoints.${model}`);
+    checkToken(endpoint.token, `modelEndpoints.${model}.token`);
   }
+  checkToken(token, 'token');
   const resolved = { baseUrl, timeout, maxRetries, healthEndpoint, modelEndpoints: { ...modelEndpoints } };
   return token === undefined ? resolved : { ...resolved, token };
+}
+
+/** A line break would let a token add headers of its own. */
+function checkToken(token: string | undefined, field: string): void {
+  if (token !== undefined && !/^[\x21-\x7e]{1,4096}$/.test(token)) {
+    throw invalid(field, 'printable ASCII without spaces');
+  }
 }
 
 /** @throws BridgeError `BAD_REQUEST` where `text` is not a plain http(s) URL. */

@@ -1,4 +1,4 @@
-export type { BridgeConfig } from './bridge-config.ts';
+export type { BridgeConfig, ModelEndpoint } from './bridge-config.ts';
 export { BridgeError, type BridgeErrorCode } from './bridge-error.ts';
 export {
   BridgeProcess,

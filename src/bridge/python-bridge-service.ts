@@ -160,11 +160,13 @@ export class PythonBridgeService {
   processAudio(samples: Float32Array | Int16Array, options: ProcessAudioOptions): Promise<EmbeddedWindow[]> {
     const { model, signal } = options;
     const endpoint = this.#endpoints.openInference(model);
-    const base = this.#endpoints.base(this.#endpoints.serverOf(model));
+    const server = this.#endpoints.serverOf(model);
+    const base = this.#endpoints.base(server);
+    const token = this.#endpoints.token(server);
     return this.#call({ operation: 'processAudio', model, base, signal }, (signal) =>
       endpoint
-        ? inferAudio(samples, options, { url: endpoint, model: model!, token: this.#config.token, signal })
-        : embedOnce(samples, options, { base, token: this.#config.token, signal }),
+        ? inferAudio(samples, options, { url: endpoint, model: model!, token, signal })
+        : embedOnce(samples, options, { base, token, signal }),
     );
   }
 
@@ -229,7 +231,7 @@ export class PythonBridgeService {
     if (!session) {
       session = new StreamSession({
         url: () => this.#endpoints.streams(server),
-        token: this.#config.token,
+        token: this.#endpoints.token(server),
         timeout: this.#config.timeout,
         circuit: this.#circuit(`${server || 'bridge'} streams`),
         health: this.health,

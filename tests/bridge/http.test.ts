@@ -197,6 +197,36 @@ describe('a model on a server of the Open Inference Protocol', () => {
   });
 });
 
+describe('tokens', () => {
+  test('reach the servers that they are for and no other', async () => {
+    const seen: Record<string, string | undefined> = {};
+    const listener: RequestListener = (request, response) => {
+      const [path] = request.url!.split('?');
+      seen[`${request.headers.host} ${path}`] = request.headers.authorization;
+      response.writeHead(400).end();
+    };
+    await using own = await startServer(listener);
+    await using other = await startServer(listener);
+    await using service = new PythonBridgeService({
+      baseUrl: own.url,
+      token: 'bridge-token',
+      modelEndpoints: {
+        same: `${own.url}/v2`,
+        stranger: `${other.url}/v2`,
+        friend: { url: `${other.url}/friend/v2`, token: 'friend-token' },
+      },
+    });
+    for (const model of [undefined, 'same', 'stranger', 'friend'])
+      await service.processAudio(samples, { sampleRate, model, window: 'whole' }).catch(() => undefined);
+    const host = (url: string) => new URL(url).host;
+    expect(Object.values(seen)).toHaveLength(4);
+    expect(seen[`${host(own.url)} /process/wav2vec2`]).toBe('Bearer bridge-token');
+    expect(seen[`${host(own.url)} /v2/models/same/infer`]).toBe('Bearer bridge-token');
+    expect(seen[`${host(other.url)} /v2/models/stranger/infer`]).toBeUndefined();
+    expect(seen[`${host(other.url)} /friend/v2/models/friend/infer`]).toBe('Bearer friend-token');
+  });
+});
+
 describe('a server in trouble', () => {
   test('is asked again after 503 and 429, as late as it says', async () => {
     const times: number[] = [];
@@ -276,6 +306,7 @@ describe('the configuration', () => {
     [{ maxRetries: 1.5 }, 'maxRetries'],
     [{ healthEndpoint: 'readyz' }, 'healthEndpoint'],
     [{ modelEndpoints: { m: 'triton' } }, 'modelEndpoints.m'],
+    [{ modelEndpoints: { m: { url: 'http://x', token: 'a b' } } }, 'modelEndpoints.m.token'],
     [{ token: 'a\r\nx-evil: 1' }, 'token'],
   ])('names what is wrong with %j', (config, field) => {
     expect(() => new PythonBridgeService(config)).toThrow(field);
