@@ -57,6 +57,8 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
   /** Sources whose newest message was refused: their next one has a gap before it. */
   const holes = new Set<string>();
   let busy: Promise<void> | undefined;
+  /** Of what is worked on. */
+  let running: AbortSignal | undefined;
   let controller = new AbortController();
 
   const finish = (job: Job, error?: EarmarkError) => {
@@ -79,6 +81,7 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
 
   const run = async (job: Job) => {
     const { signal } = controller;
+    running = signal;
     try {
       await work({ message: job.message, send: job.send, signal });
       light.say('error');
@@ -107,10 +110,12 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
   };
 
   const makeRoom = (job: Job): boolean => {
-    if (busy === undefined || waiting.length < limit) return true;
+    // What was stopped is on its way out: the next one may wait for that also where nothing else may wait.
+    const room = running?.aborted ? Math.max(1, limit) : limit;
+    if (busy === undefined || waiting.length < room) return true;
     lost++;
-    if (policy === 'dropOldest') {
-      const dropped = waiting.shift()!;
+    const dropped = policy === 'dropOldest' ? waiting.shift() : undefined;
+    if (dropped !== undefined) {
       const source = soundSource(dropped.message);
       const next = [...waiting, job].find(({ message }) => soundSource(message) === source);
       if (source !== undefined && next !== undefined) markGap(next.message);
@@ -121,12 +126,12 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
     if (source !== undefined) holes.add(source);
     finish(
       job,
-      policy === 'dropNewest'
-        ? undefined
-        : new NodeError(
+      policy === 'error'
+        ? new NodeError(
             'QUEUE_FULL',
             `${limit} messages are waiting already. Send more slowly, or allow more.`,
-          ),
+          )
+        : undefined,
     );
     return false;
   };

@@ -65,6 +65,10 @@ export default function (RED: NodeAPI): void {
         await storage.close().catch(() => {});
         throw error;
       }
+      if (closed) {
+        await storage.close();
+        throw closedByDeployment();
+      }
       opened = storage;
       release = sounds.serve({ id: node.id, name: def.name || def.folder, storage });
       condition.next({ value: 'ready' });
@@ -83,8 +87,10 @@ export default function (RED: NodeAPI): void {
       return recogniser;
     };
 
+    let latest: Promise<unknown> = Promise.resolve();
     const attempt = () => {
       const opening = open();
+      latest = opening;
       node.storage = () => opening;
       opening.catch((thrown) => {
         if (closed) return;
@@ -94,18 +100,17 @@ export default function (RED: NodeAPI): void {
         if (before.value !== 'failed' || before.error.code !== error.code) this.error(error);
         if (error.retryable) timer = setTimeout(attempt, retryMs);
       });
-      return opening;
     };
-    const first = attempt().catch(() => {});
+    attempt();
 
     this.on('close', (_removed: boolean, done: () => void) => {
       closed = true;
       clearTimeout(timer);
       closeRecognisers(recognisers);
-      node.storage = () =>
-        Promise.reject(new NodeError('NOT_SET_UP', 'The memory was closed by a new deployment.'));
-      first
-        .then(release)
+      node.storage = () => Promise.reject(closedByDeployment());
+      latest
+        .catch(() => {})
+        .then(() => release())
         .then(() => opened?.close())
         .catch((error) => this.warn(error))
         .finally(() => {
@@ -115,6 +120,10 @@ export default function (RED: NodeAPI): void {
     });
   }
   RED.nodes.registerType('earmark-memory', Memory);
+}
+
+function closedByDeployment(): NodeError {
+  return new NodeError('NOT_SET_UP', 'The memory was closed by a new deployment.');
 }
 
 function closeRecognisers(recognisers: Map<number, Recogniser>): void {

@@ -158,11 +158,14 @@ class ModelRegistry:
 
     def models(self) -> list[Model]:
         """The models of which anything is known, the default one first."""
-        ordered = sorted(self._slots, key=lambda name: name != self.default)
-        return [model for name in ordered if (model := self._slots[name].model)]
+        return [model for name in self._default_first() if (model := self._slots[name].model)]
 
     def statuses(self) -> list[dict[str, Any]]:
-        return [self.status(name) for name in self._slots]
+        """Of all models, the default one first."""
+        return [self.status(name) for name in self._default_first()]
+
+    def _default_first(self) -> list[str]:
+        return sorted(self._slots, key=lambda name: name != self.default)
 
     def status(self, name: str) -> dict[str, Any]:
         slot = self._slot(name)

@@ -278,6 +278,7 @@ def export(run: Path, audio: Path, bundle: Path, share: float | None = None, cac
     quantised = evaluate(load_encoder(run / "validated" / "bundle", "int8"), audio, conditions=False)
     figures = {
         "stages": trained["stages"], "last_stage": finished["stages"][-1],
+        "share_after": trained.get("share_after"),
         "share": chosen, "threshold": threshold, **nearness,
         "speed": {precision: speed(bundle, precision) for precision in ("fp32", "int8")},
         "parameters": sum(p.numel() for p in shipped.parameters()),

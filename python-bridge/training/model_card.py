@@ -55,6 +55,9 @@ def model_card(manifest: dict[str, Any], figures: dict[str, Any]) -> str:
     sizes = ", ".join(f"{n} {f['bytes'] / 1e6:.1f} MB" for n, f in manifest["files"].items())
     shares = ", ".join(f"{kind} {share:.0%}" for kind, share in KIND_SHARE.items())
     stages = ", then ".join(stage_in_words(stage) for stage in figures["stages"])
+    mean = ""
+    if share_after := figures["share_after"]:
+        mean = f" The weights are a mean of those before the last such stage and those at the end ({share_after:.0%})."
     return f"""---
 license: apache-2.0
 library_name: transformers
@@ -111,7 +114,7 @@ as likely.
 
 ## Recipe
 {stages}; crops of a second, some of 0.64 and
-1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}. AdamW, cosine by the clock, bf16;
+1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}.{mean} AdamW, cosine by the clock, bf16;
 supervised contrastive loss on the learnt part and regression of log-mel statistics; average of the
 weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
 `python python-bridge/training/train.py` does it again; `training/README.md` has the details, how these weights

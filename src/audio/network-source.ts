@@ -10,6 +10,9 @@ import { drained, type LiveBufferOptions } from './live-audio.ts';
 import type { PcmChunk } from './pcm.ts';
 import { RawPcmDecoder, type RawPcmFormat } from './raw-pcm.ts';
 
+/** Silence after which a sender over TCP is asked whether it is still there. */
+const probeAfterMs = 5_000;
+
 export interface NetworkSourceOptions extends SourceOptions, LiveBufferOptions {
   protocol: 'tcp' | 'udp';
   /** Port to listen on, 0 to 65,535; 0 takes a free one, told by `onListening`. */
@@ -57,7 +60,9 @@ async function* receiveTcp(
     overflow: 'dropNewest',
     onDrop: (socket) => socket.destroy(),
   });
-  const server = createServer((socket) => connections.push(socket));
+  // A sender that lost its power says no goodbye: unanswered probes end its connection, so that it can come back.
+  const probing = { keepAlive: true, keepAliveInitialDelay: probeAfterMs };
+  const server = createServer(probing, (socket) => connections.push(socket));
   server.maxConnections = 1;
   server.on('error', (error) => connections.fail(cannotListen(options, error)));
   let current: Socket | undefined;

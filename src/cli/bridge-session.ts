@@ -27,34 +27,49 @@ export async function openBridge(
   signal: AbortSignal,
 ): Promise<BridgeSession> {
   const url = options.bridge ?? (process.env.EARMARK_BRIDGE_URL || undefined);
-  await using opened = new AsyncDisposableStack();
-  const service = opened.use(url === undefined ? await ownBridge(opened, terminal, signal) : bridgeAt(url));
-  const model = await chooseModel(service, options.model, terminal, signal);
-  terminal.clearStatus();
-  const kept = opened.move();
-  return { service, model, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const { service, close } = url === undefined ? await ownBridge(terminal, signal) : bridgeAt(url);
+  try {
+    const model = await chooseModel(service, options.model, terminal, signal);
+    terminal.clearStatus();
+    return { service, model, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
-function bridgeAt(url: string): PythonBridgeService {
+interface OpenBridge {
+  service: PythonBridgeService;
+  close: () => Promise<void>;
+}
+
+function bridgeAt(url: string): OpenBridge {
   const token = process.env.EARMARK_TOKEN;
   try {
-    return new PythonBridgeService({ baseUrl: url, ...(token ? { token } : {}) });
+    const service = new PythonBridgeService({ baseUrl: url, ...(token ? { token } : {}) });
+    return { service, close: () => service.close() };
   } catch (error) {
     if (error instanceof BridgeError && error.code === 'BAD_REQUEST') throw new UsageError(error.message);
     throw error;
   }
 }
 
-async function ownBridge(
-  opened: AsyncDisposableStack,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<PythonBridgeService> {
+async function ownBridge(terminal: Terminal, signal: AbortSignal): Promise<OpenBridge> {
   const python = await bridgePython({ signal, onProgress: (message) => terminal.note(message) });
   terminal.status('Starting the bridge …');
-  const server = opened.use(new BridgeProcess({ python, script: serverScript }));
-  await server.start({ signal });
-  return new PythonBridgeService({ baseUrl: () => server.url, token: server.token });
+  const server = new BridgeProcess({ python, script: serverScript });
+  try {
+    await server.start({ signal });
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  const service = new PythonBridgeService({ baseUrl: () => server.url, token: server.token });
+  const close = async () => {
+    await service.close();
+    await server[Symbol.asyncDispose]();
+  };
+  return { service, close };
 }
 
 /** The named encoder, or the server's first one, loaded. */

@@ -66,7 +66,8 @@ async function run(name: string | undefined, args: string[]): Promise<ExitStatus
     return await command.run({ ...parsed, terminal, signal });
   } catch (error) {
     // Where closing failed too, what came first is what matters.
-    return explain(error instanceof SuppressedError ? error.suppressed : error, name);
+    const isSuppressed = error instanceof Error && error.name === 'SuppressedError';
+    return explain(isSuppressed ? (error as SuppressedError).suppressed : error, name);
   }
 }
 

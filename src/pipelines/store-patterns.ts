@@ -59,6 +59,8 @@ export function storePatterns(
   options: StorePatternsOptions = {},
 ): OperatorFunction<EmbeddedSound, StoredSound> {
   const { maxBatch = 64 } = options;
+  if (!Number.isInteger(maxBatch) || maxBatch < 1 || maxBatch > 4_096)
+    throw new RangeError('storePatterns takes a maxBatch from 1 to 4096.');
   async function* store(sounds: AsyncIterable<EmbeddedSound>): AsyncGenerator<StoredSound, void, undefined> {
     for await (const batch of readAhead(sounds, maxBatch, gatherMs)) {
       const patterns = batch.map((sound) => newPattern(sound, options));

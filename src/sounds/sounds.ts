@@ -146,13 +146,19 @@ export class Sounds {
 
   /** Sets the label of all selected sounds, or takes it away. Sounds that are gone are left out. */
   async label(selection: SoundSelection, label: string | undefined): Promise<Change> {
-    const before = await this.#relabel(
-      this.#idsAt(selection).map((id) => ({ id, ...(label === undefined ? {} : { label }) })),
-    );
-    return this.#remember(
-      { kind: 'label', before, ...(label === undefined ? {} : { label }) },
-      before.length,
-    );
+    const labelled = label === undefined ? {} : { label };
+    const before: { id: string; label?: string }[] = [];
+    const remember = () => this.#remember({ kind: 'label', before, ...labelled }, before.length);
+    try {
+      await this.#relabel(
+        this.#idsAt(selection).map((id) => ({ id, ...labelled })),
+        before,
+      );
+    } catch (error) {
+      remember();
+      throw error;
+    }
+    return remember();
   }
 
   /** Gives all sounds of a label another one; with the name of a label that is there, the two become one. */
@@ -164,11 +170,16 @@ export class Sounds {
 
   async remove(selection: SoundSelection): Promise<Change> {
     const sounds: { stored: StoredPattern; clip?: Uint8Array }[] = [];
-    for (const id of this.#idsAt(selection)) {
-      const stored = await this.#memory.getPatternById(id);
-      if (!stored) continue;
-      const clip = await this.#memory.getClip(id);
-      if (await this.#memory.deletePattern(id)) sounds.push(clip ? { stored, clip } : { stored });
+    try {
+      for (const id of this.#idsAt(selection)) {
+        const stored = await this.#memory.getPatternById(id);
+        if (!stored) continue;
+        const clip = await this.#memory.getClip(id);
+        if (await this.#memory.deletePattern(id)) sounds.push(clip ? { stored, clip } : { stored });
+      }
+    } catch (error) {
+      this.#remember({ kind: 'delete', sounds }, sounds.length);
+      throw error;
     }
     return this.#remember({ kind: 'delete', sounds }, sounds.length);
   }
@@ -182,13 +193,19 @@ export class Sounds {
     const summary = this.#undo.last;
     const action = this.#undo.pop();
     if (!summary || !action) throw new SoundError('NOTHING_TO_UNDO', 'There is nothing left to undo.');
-    if (action.kind === 'label') await this.#relabel(action.before, action.label);
-    else {
-      await this.#memory.storePatterns(
-        action.sounds.map(({ stored: { pattern, metadata }, clip }) =>
-          clip ? { pattern, metadata, clip } : { pattern, metadata },
-        ),
-      );
+    try {
+      if (action.kind === 'label') await this.#relabel(action.before, [], action.label);
+      else {
+        await this.#memory.storePatterns(
+          action.sounds.map(({ stored: { pattern, metadata }, clip }) =>
+            clip ? { pattern, metadata, clip } : { pattern, metadata },
+          ),
+        );
+      }
+    } catch (error) {
+      // It holds the only copy of what was deleted.
+      this.#undo.push(action);
+      throw error;
     }
     return summary;
   }
@@ -233,14 +250,14 @@ export class Sounds {
   }
 
   /**
-   * Sets labels and returns what they were. With `only`, a sound that carries another label by now is left
+   * Sets labels and adds what they were to `before`. With `only`, a sound that carries another label by now is left
    * alone: somebody changed it after the action that is being taken back.
    */
   async #relabel(
     wanted: { id: string; label?: string }[],
+    before: { id: string; label?: string }[],
     ...only: [label?: string]
-  ): Promise<{ id: string; label?: string }[]> {
-    const before: { id: string; label?: string }[] = [];
+  ): Promise<void> {
     const one = async ({ id, label }: { id: string; label?: string }) => {
       const stored = await this.#memory.getPatternById(id);
       if (!stored || stored.metadata.label === label) return;
@@ -250,9 +267,10 @@ export class Sounds {
       before.push(known === undefined ? { id } : { id, label: known });
     };
     for (let i = 0; i < wanted.length; i += updatesAtOnce) {
-      await Promise.all(wanted.slice(i, i + updatesAtOnce).map(one));
+      const done = await Promise.allSettled(wanted.slice(i, i + updatesAtOnce).map(one));
+      const failed = done.find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     }
-    return before;
   }
 
   #remember(action: Parameters<UndoLog['push']>[0], sounds: number): Change {

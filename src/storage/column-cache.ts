@@ -23,7 +23,8 @@ interface Head {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A mark at the start of a text is the first character of an id like any other.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const format = 'earmark-columns.v2';
 /** Packed in one turn of the event loop; a whole block would take 40 ms. Divides `blockRows`. */
 const sliceRows = 8_192;

@@ -22,7 +22,8 @@ export class InternedStrings {
   release(code: number): boolean {
     this.#uses[code]! -= 1;
     if (this.#uses[code]! > 0) return false;
-    this.#codes.delete(this.#strings[code]!);
+    const value = this.#strings[code];
+    if (value !== undefined) this.#codes.delete(value);
     this.#strings[code] = undefined;
     this.#freed.push(code);
     return true;
@@ -67,10 +68,13 @@ export class InternedStrings {
     this.#uses[code] = (this.#uses[code] ?? 0) + 1;
   }
 
-  /** After restoring: forgets what no row claimed. */
+  /**
+   * After restoring: forgets what no row claimed. A claimed code without a string was let go of while the table was
+   * saved; its row has changed since, is read again, and releases it then.
+   */
   sweep(): void {
     for (let code = 1; code < this.#strings.length; code++) {
-      if (this.#strings[code] !== undefined && this.#uses[code]! > 0) continue;
+      if ((this.#uses[code] ?? 0) > 0) continue;
       const value = this.#strings[code];
       if (value !== undefined) this.#codes.delete(value);
       this.#strings[code] = undefined;

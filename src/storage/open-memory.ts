@@ -69,6 +69,7 @@ export class OpenMemory {
       await memory.#start();
       return memory;
     } catch (error) {
+      await memory?.abandon();
       await index.end();
       await writer?.end();
       await database?.close();
@@ -234,14 +235,14 @@ export class OpenMemory {
   async enforceRetention(): Promise<void> {
     const { maxPatterns, maxAge } = this.#options;
     const { repository } = this;
-    const slots: number[] = [];
+    const slots = new Set<number>();
     if (maxAge !== undefined) {
       const max = Date.now() - maxAge;
-      slots.push(...(await repository.matching(checkQuery({ createdAt: { max } }))));
+      for (const slot of await repository.matching(checkQuery({ createdAt: { max } }))) slots.add(slot);
     }
     const surplus = maxPatterns === undefined ? 0 : repository.columns.count - maxPatterns;
-    if (surplus > slots.length) slots.push(...(await repository.oldest(surplus)));
-    const forgotten = await this.removeSlots([...new Set(slots)]);
+    if (surplus > slots.size) for (const slot of await repository.oldest(surplus)) slots.add(slot);
+    const forgotten = await this.removeSlots([...slots]);
     if (forgotten > 0) {
       const message = `${forgotten} of the oldest patterns were forgotten, as maxPatterns and maxAge ask.`;
       this.report({ kind: 'retention', message, count: forgotten });
@@ -317,10 +318,18 @@ export class OpenMemory {
     clearInterval(this.#ageTimer);
     this.feed.complete();
     await this.#showing;
-    await this.#caches?.close();
-    await this.index.close();
-    await this.#writer?.close();
-    await this.database.close();
+    // Each is closed even where one before it cannot be: the lock must not outlive the memory.
+    const ends = await Promise.allSettled([this.#caches?.close()]);
+    for (const part of [this.index, this.#writer, this.database])
+      ends.push(...(await Promise.allSettled([part?.close()])));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** For a memory that did not open all the way. */
+  async abandon(): Promise<void> {
+    clearInterval(this.#ageTimer);
+    await this.#caches?.close().catch(() => undefined);
   }
 
   async #writing<Reply>(reply: Promise<Reply>): Promise<Reply> {

@@ -44,6 +44,8 @@ export class PatternWriter {
     checking: Promise<CheckedPattern[]>,
     update?: { expected: number; keepVector: boolean },
   ): Promise<PutReply> {
+    // It may be refused before its turn has come, and a rejection that nobody waits for yet would end the process.
+    checking.catch(() => undefined);
     return this.#inTurn(async () => {
       const request = await this.#pack(await checking, update);
       const transfer = [

@@ -166,7 +166,8 @@ export class SimilaritySearch {
     this.#score(query, proposed, scores);
     const reply = this.#reply(candidates === undefined ? 'graph' : 'filtered-graph', scores, count, false);
     // On its way down the graph can end in the wrong place, from where all that is near is out of sight.
-    return isMissed && reply.slots.includes(nearestOfSample) ? undefined : reply;
+    const isAstray = isMissed && reply.slots.includes(nearestOfSample);
+    return isAstray || reply.slots.length < count ? undefined : reply;
   }
 
   #nearestOfSample(query: Float32Array, allowed: Uint8Array | undefined): number[] {
@@ -190,7 +191,9 @@ export class SimilaritySearch {
       const proposals = this.#all.nearest(query, Math.min(wanted, most), candidates);
       this.#score(query, proposals.slots, scores);
       const reply = this.#reply('scan', scores, count, true);
-      if (wanted >= most || reply.slots.length < count) return reply;
+      if (wanted >= most) return reply;
+      // Some were deleted a moment ago, which the vectors in memory do not show yet.
+      if (reply.slots.length < count) continue;
       const lastAccepted = usearchDistance(this.#metric, reply.similarities.at(-1)!);
       if (proposals.distances.at(-1)! - margin > lastAccepted) return reply;
     }

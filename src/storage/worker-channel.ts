@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { parentPort, Worker } from 'node:worker_threads';
 import { StorageError, type StorageErrorCode } from './storage-error.ts';
 
@@ -128,7 +128,7 @@ export function serveRequests<Request>(
   handle: (request: Request) => unknown,
 ): void {
   // On Linux this is the priority of this thread and those that native code starts from it, not of the process.
-  if (process.platform === 'linux') setPriority(0, options.niceness);
+  if (process.platform === 'linux') yieldTo(options.niceness);
   parentPort!.on('message', async (message: { number?: number; request: Request }) => {
     const { number, request } = message;
     try {
@@ -144,6 +144,15 @@ export function serveRequests<Request>(
       });
     }
   });
+}
+
+function yieldTo(niceness: number): void {
+  try {
+    // A process that was started nicer than that may not become less so.
+    setPriority(0, Math.max(niceness, getPriority(0)));
+  } catch {
+    // Where it is not allowed the thread works all the same.
+  }
 }
 
 /** Tells the main thread something that it did not ask for. */

@@ -71,7 +71,9 @@ export class WriterLock {
   #isAlive(holder: Holder): boolean {
     if (holder.folder !== this.#holder.folder) return false;
     if (holder.place === place()) {
-      return isRunning(holder.pid) && startOf(holder.pid) === holder.started;
+      if (!isRunning(holder.pid) || startOf(holder.pid) !== holder.started) return false;
+      // Within this process the writing thread may have died alone, and then its heart stands still.
+      if (holder.pid !== process.pid) return true;
     }
     try {
       return Date.now() - statSync(this.#heartbeatFile).mtimeMs < deadAfterMilliseconds;

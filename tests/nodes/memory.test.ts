@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { MemoryNode } from '../../nodes/earmark-memory/earmark-memory.ts';
+import { createFeatureStorage } from '../../src/storage/index.ts';
 import { type FlowNode, type Received, TestFlow } from './test-flow.ts';
 
 let flow: TestFlow;
@@ -282,6 +283,20 @@ describe('memory', () => {
     await load({}, userDir);
     flow.send('query', {});
     expect((await flow.arrived('found'))[0]!.payload).toMatchObject([{ label: 'doorbell' }]);
+  });
+
+  it('lets go of a memory whose opening it did not wait for', async () => {
+    await load();
+    const { userDir } = flow;
+    // Right after a deployment, while the memories of the one before are still being opened.
+    await flow.deploy(nodes({ memory: { name: 'again' } }), 'full');
+    await flow.deploy([], 'full');
+    await using storage = createFeatureStorage({
+      indexPath: path.join(userDir, 'earmark', 'memory'),
+      dimensions: 8,
+    });
+    await storage.initialize();
+    expect(await storage.countPatterns()).toBe(0);
   });
 
   it('refuses a folder outside the user directory', async () => {

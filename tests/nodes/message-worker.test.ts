@@ -146,6 +146,29 @@ describe('workOnMessages', () => {
     expect(flow.received('caught')).toEqual([]);
   });
 
+  it('lets one message wait for what was stopped, also where none may wait otherwise', async () => {
+    await load(0, 'dropNewest');
+    flow.send('gated', { payload: 1 });
+    await gate(0);
+    flow.send('gated', { payload: 2 });
+    flow.send('gated', { reset: true });
+    flow.send('gated', { payload: 3 });
+    (await gate(1)).open();
+    await flow.arrived('out', 1);
+    expect(payloads('out')).toEqual([3]);
+  });
+
+  it('drops and completes whatever comes where none may wait', async () => {
+    await load(0, 'dropOldest');
+    const audio = { session: 'none waits' };
+    for (const payload of [1, 2, 3]) flow.send('gated', { payload, audio });
+    (await gate(0)).open();
+    await flow.arrived('done', 3);
+    expect(payloads('out')).toEqual([1]);
+    await creditsBelow('none waits', 1, AbortSignal.timeout(1000));
+    expect(flow.received('caught')).toEqual([]);
+  });
+
   it('returns the credits of a session when it is done, when it drops and when it closes', async () => {
     await load(1, 'dropOldest');
     const audio = { session: 'file' };

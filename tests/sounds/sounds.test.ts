@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { unpackMap } from '../../src/sounds/packed-map.ts';
 import { Sounds } from '../../src/sounds/sounds.ts';
-import { createFeatureStorage, type FeatureStorage } from '../../src/storage/index.ts';
+import { createFeatureStorage, type FeatureStorage, type NewStoredPattern } from '../../src/storage/index.ts';
 import { dimensions, MadeSounds } from './made-sounds.ts';
 
 let folder: string;
@@ -140,6 +140,27 @@ describe('labelling', () => {
     await sounds.undo();
     expect([await labelOf('a'), await labelOf('b')]).toEqual([undefined, 'door']);
     await expect(sounds.undo()).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' });
+  });
+
+  test('what cannot be taken back now, since the disk is full, can be taken back later', async () => {
+    await sounds.close();
+    let isFull = false;
+    const refusing = Object.assign(Object.create(memory) as FeatureStorage, {
+      getPatternById: memory.getPatternById.bind(memory),
+      getClip: memory.getClip.bind(memory),
+      deletePattern: (id: string) =>
+        id === 'b' ? Promise.reject(new Error('disk full')) : memory.deletePattern(id),
+      storePatterns: (patterns: NewStoredPattern[]) =>
+        isFull ? Promise.reject(new Error('disk full')) : memory.storePatterns(patterns),
+    });
+    sounds = new Sounds(refusing);
+    await expect(sounds.remove({ ids: ['a', 'b'] })).rejects.toThrow('disk full');
+    expect(sounds.undoable).toEqual({ kind: 'delete', sounds: 1 });
+    isFull = true;
+    await expect(sounds.undo()).rejects.toThrow('disk full');
+    isFull = false;
+    await sounds.undo();
+    expect(await memory.countPatterns()).toBe(4);
   });
 
   test('takes labels away', async () => {

@@ -145,6 +145,17 @@ export function refusing(create: StorageFactory): void {
       expect(({} as { x?: number }).x).toBeUndefined();
     });
 
+    it('is told to its caller alone, also behind a batch that is still on its way', async () => {
+      const memory = shared();
+      const before = await memory.countPatterns();
+      const many = Array.from({ length: 600 }, (_, n) => pattern(n, { id: `behind-${n}` }));
+      const storing = memory.storePatterns(many);
+      const wrong = pattern(1, { features: new Float32Array(dimensions + 1) });
+      await expect(memory.storePatterns([wrong])).rejects.toMatchObject({ code: 'DIMENSIONS' });
+      expect(await storing).toHaveLength(600);
+      expect(await memory.countPatterns()).toBe(before + 600);
+    });
+
     it.each([
       [{ dimensions: 0 }],
       [{ dimensions: 4097 }],

@@ -1,0 +1,53 @@
+"""Weights between those before and after a run that went on with other data.
+
+    python python-bridge/training/interpolate.py BEFORE AFTER RUN --cache .cache
+
+What went on learns the new and loses a little of the old; a mean of both keeps most of both ("Robust
+fine-tuning of zero-shot models", arXiv 2109.01903). BEFORE, AFTER and RUN are folders of runs, each
+with `validated` and `shipped`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from batches import Batches, Pool
+from model import Encoder
+from train import BATCH, SEED, save, standardise
+
+#: Of the weights after; chosen on validation among 0.7 and 1, which differ little.
+SHARE_AFTER = 0.7
+
+
+def interpolate(before: Path, after: Path, target: Path, pool: Pool) -> None:
+    first = torch.load(before / "encoder.pt", weights_only=True)
+    last = torch.load(after / "encoder.pt", weights_only=True)
+    mean = {
+        name: torch.lerp(first["encoder"][name].float(), value, SHARE_AFTER) if value.is_floating_point() else value
+        for name, value in last["encoder"].items()
+    }
+    encoder = Encoder()
+    encoder.load_state_dict(mean)
+    # The sounds inside a network of mean weights are not the mean of the sounds inside the two.
+    standardise(encoder, Batches(pool, BATCH["cpu"], SEED + 2))
+    target.mkdir(parents=True, exist_ok=True)
+    save(target / "encoder.pt", {**last, "encoder": encoder.state_dict(), "share_after": SHARE_AFTER})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path(__file__).resolve().parent / ".cache")
+    options = parser.parse_args()
+    for name in ("validated", "shipped"):
+        pool = Pool(options.cache, torch.device("cpu"), everything=name == "shipped")
+        interpolate(options.before / name, options.after / name, options.run / name, pool)
+
+
+if __name__ == "__main__":
+    main()
