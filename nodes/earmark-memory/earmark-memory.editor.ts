@@ -24,7 +24,7 @@ RED.nodes.registerType<Properties>('earmark-memory', {
     maxDays: { value: '', validate: numberBetween({ min: 0.001, blank: true }) },
     clipMegabytes: { value: '200', validate: numberBetween({ min: 0 }) },
     metric: { value: 'cosine' },
-    dimensions: { value: '768', validate: numberBetween({ min: 1, max: 8192, whole: true }) },
+    dimensions: { value: '768', validate: numberBetween({ min: 1, max: 4096, whole: true }) },
     saveChanges: { value: '1000', validate: numberBetween({ min: 1, whole: true }) },
     saveSeconds: { value: '60', validate: numberBetween({ min: 1 }) },
   },

@@ -6,6 +6,11 @@ export function mixFrames(bytes: Uint8Array, format: WavFormat): Float32Array {
   const frames = Math.trunc(bytes.length / frameBytes);
   const mono = new Float32Array(frames);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (format.encoding === 'integer' && sampleBytes === 2 && format.shift === 0 && channels === 1) {
+    // What most recordings are: without a call for every sample it takes a third of the time.
+    for (let i = 0; i < frames; i++) mono[i] = view.getInt16(2 * i, true) / 32_768;
+    return mono;
+  }
   const read = sampleReader(view, format);
   for (let frame = 0, at = 0; frame < frames; frame++) {
     let sum = 0;

@@ -37,6 +37,9 @@ import { refuseOtherEncoder } from './write-transaction.ts';
 const largestBatch = 50_000;
 const checkedAtOnce = 256;
 const updateAttempts = 8;
+/** Searches for one answer while others delete what is found. */
+const mostLooks = 4;
+const spareHits = 8;
 const importedAtOnce = 200;
 
 type State =
@@ -216,21 +219,29 @@ export class LmdbFeatureStorage implements FeatureStorage {
         if (encoder !== undefined) refuseOtherEncoder(encoder, given);
       }
       const vector = features.slice();
-      await memory.repository.breathe();
-      const candidates = where && (await memory.repository.matching(where));
-      const total = memory.repository.columns.count;
-      const candidateCount = candidates?.length ?? total;
       const likeness = new SimilarityTo(memory.identity.distanceMetric, vector);
-      const found = await memory.index.search(vector, count, candidates);
-      const patterns: SimilarPatterns = await memory.repository.readMany(found.slots, (slot) =>
-        this.#similar(memory, likeness, slot, where),
-      );
-      patterns.sort(byLikeness);
-      const kept: SimilarPatterns = patterns
-        .slice(0, count)
-        .filter((pattern) => pattern.similarity >= threshold);
-      if (options.explain) kept.plan = { ...found.plan, candidates: candidateCount, total };
-      return kept;
+      await memory.repository.breathe();
+      for (let looks = 1, asked = count; ; looks++) {
+        const candidates = where && (await memory.repository.matching(where));
+        const total = memory.repository.columns.count;
+        const candidateCount = candidates?.length ?? total;
+        const found = await memory.index.search(vector, asked, candidates);
+        const patterns: SimilarPatterns = await memory.repository.readMany(found.slots, (slot) =>
+          this.#similar(memory, likeness, slot, where),
+        );
+        // What was deleted since it was found leaves its place to the next best. More are asked for, since the
+        // searching thread hears of a deletion a little later than the records show it.
+        if (patterns.length < Math.min(count, found.slots.length) && looks < mostLooks) {
+          asked = 2 * count - patterns.length + spareHits;
+          continue;
+        }
+        patterns.sort(byLikeness);
+        const kept: SimilarPatterns = patterns
+          .slice(0, count)
+          .filter((pattern) => pattern.similarity >= threshold);
+        if (options.explain) kept.plan = { ...found.plan, candidates: candidateCount, total };
+        return kept;
+      }
     });
   }
 

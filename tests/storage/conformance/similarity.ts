@@ -45,6 +45,24 @@ export function similarity(create: StorageFactory): void {
         .slice(0, count);
     }
 
+    it('gives as many as are asked for while what is most alike is being deleted', async () => {
+      const memory = await filled();
+      const query = direction(3.5);
+      const doomed = expected(query, 400).map(({ id }) => id);
+      const counts = new Set<number>();
+      let deleting = true;
+      const searching = Promise.all(
+        Array.from({ length: 3 }, async () => {
+          while (deleting) counts.add((await memory.findSimilarPatterns(query, { maxResults: 50 })).length);
+        }),
+      );
+      for (const id of doomed) await memory.deletePattern(id);
+      deleting = false;
+      await searching;
+      expect([...counts]).toEqual([50]);
+      expect(await memory.countPatterns()).toBe(200);
+    });
+
     it('finds the most alike, with its similarity', async () => {
       const memory = await filled();
       for (const number of [0, 1000, 2000.5]) {
