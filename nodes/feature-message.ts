@@ -21,10 +21,11 @@ const longestVector = 65_536;
 
 /**
  * The vector of a message: a list of numbers in `msg.payload`, or its bytes as little-endian 32-bit floats.
- * A Float32Array is taken too, though split and JSON would not keep it.
+ * A Float32Array is taken too, though split and JSON would not keep it. What *similar* has recognised carries it in
+ * `msg.features.vector`.
  */
 export function messageVector(message: Message): Float32Array {
-  const vector = toVector(message.payload);
+  const vector = toVector(message.payload) ?? toVector(plainObject(message.features).vector);
   if (vector === undefined || vector.length === 0) {
     throw new NodeError(
       'BAD_MESSAGE',

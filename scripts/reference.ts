@@ -119,7 +119,9 @@ function nodesPage(): string {
   const { 'node-red': nodeRed } = JSON.parse(read('package.json')) as { 'node-red': { nodes: object } };
   const nodes = Object.keys(nodeRed.nodes).map((type) => {
     const help = read('nodes', type, 'locales', 'en-US', `${type}.html`);
-    return `## ${type}\n\n${helpAsMarkdown(help)}`;
+    const name = type.slice('earmark-'.length);
+    const dialog = `<img src="../images/dialog-${name}.png" width="300" alt="The dialog of ${name}">`;
+    return `## ${type}\n\n${helpAsMarkdown(help)}\n\n${dialog}`;
   });
   return [
     generated,

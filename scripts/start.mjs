@@ -87,6 +87,8 @@ RED.init(server, {
       denyList: ['@flowfuse/node-red-dashboard'],
     },
   },
+  // Before the long list of Node-RED's own nodes, whose order stays.
+  paletteCategories: ['sound memory'],
   editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
   logging: { console: { level: 'error', metrics: false, audit: false } },
 });

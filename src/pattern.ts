@@ -39,6 +39,8 @@ export interface PatternMetadata {
   lastModified: number;
   /** What the user calls this sound, for example `doorbell`. Absent: not yet labelled. */
   label?: string;
+  /** What this sound is not, however like it may be: a label, or several. */
+  notLabel?: string | string[];
   /** Free words to filter by. */
   tags?: string[];
   /** The encoder that made the features. */
@@ -70,6 +72,8 @@ export interface PatternQuery {
   confidenceThreshold?: number;
   sourceId?: string;
   label?: string;
+  /** Matches patterns that were taught as not being this, with or without a label of their own. */
+  notLabel?: string;
   /** Matches patterns that carry all of these tags. */
   tags?: string[];
   /** Milliseconds since 1970. */

@@ -1,5 +1,7 @@
-import { prepareForm, suggest } from '../editor/form.ts';
+import { postJson, prepareForm, suggest } from '../editor/form.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { addressOf, textField } from '../editor/text-field.ts';
+import type { TestOutcome } from './test-outcome.ts';
 
 interface Properties {
   name: string;
@@ -11,6 +13,21 @@ interface Properties {
   retries: string;
 }
 
+const outcomeTexts: Record<TestOutcome, string> = {
+  ready: 'test.ready',
+  starting: 'test.starting',
+  'wrong-token': 'test.wrong-token',
+  untrusted: 'test.untrusted',
+  refused: 'test.refused',
+  unreachable: 'test.unreachable',
+  'no-answer': 'test.no-answer',
+  'not-a-bridge': 'test.not-a-bridge',
+  'token-again': 'test.token-again',
+  invalid: 'test.invalid',
+  'deploy-first': 'test.deploy-first',
+  'gave-up': 'test.gave-up',
+};
+
 RED.nodes.registerType<Properties, { token: string }>('earmark-bridge', {
   category: 'config',
   defaults: {
@@ -18,9 +35,7 @@ RED.nodes.registerType<Properties, { token: string }>('earmark-bridge', {
     mode: { value: 'managed' },
     url: {
       value: 'http://127.0.0.1:8000',
-      validate: function (value: string): boolean {
-        return this.mode !== 'remote' || /^(https?:\/\/[^\s/]+|\$\{\w+\})/.test(value);
-      },
+      validate: textField(addressOf('http', 'https'), 'mode=remote'),
     },
     python: { value: '' },
     model: { value: '' },
@@ -35,18 +50,16 @@ RED.nodes.registerType<Properties, { token: string }>('earmark-bridge', {
   },
   oneditprepare: function () {
     prepareForm('node-config-input');
-    suggest('node-config-input-model', `earmark/bridge/${this.id}/models`, (answer) => answer as string[]);
+    suggest('node-config-input-model', `earmark/bridge/${this.id}/models`);
     const result = $('#earmark-bridge-test-result');
     $('#earmark-bridge-test').on('click', () => {
       result.text('…');
-      $.getJSON(`earmark/bridge/${this.id}/health`)
-        .done((health: { status: string; models: string }) => result.text(this._('test.answer', health)))
-        .fail((request) => {
-          const message = request.responseJSON?.message as string | undefined;
-          result.text(
-            request.status === 404 ? this._('test.deploy-first') : (message ?? this._('test.failed')),
-          );
-        });
+      const [mode, url, token] = ['mode', 'url', 'token'].map((name) =>
+        String($(`#node-config-input-${name}`).val()),
+      );
+      postJson<{ outcome: TestOutcome }>('earmark/bridge/test', { id: this.id, mode, url, token })
+        .done(({ outcome }) => result.text(this._(outcomeTexts[outcome])))
+        .fail(({ status }) => result.text(this._(status === 400 ? 'test.invalid' : 'test.failed')));
     });
   },
 });

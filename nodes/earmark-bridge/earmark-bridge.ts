@@ -1,9 +1,9 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Observable } from 'rxjs';
 import { HealthMonitor } from '../../src/health/health-monitor.ts';
-import { codedError } from '../node-error.ts';
 import { optionalNumber } from '../number-field.ts';
 import { type BridgeCondition, BridgeConnection } from './bridge-connection.ts';
+import { registerBridgeTest } from './bridge-test.ts';
 import { ManagedServer } from './managed-server.ts';
 import { RemoteServer } from './remote-server.ts';
 
@@ -21,11 +21,13 @@ interface BridgeDef extends NodeDef {
 /** The bridge as the other nodes see it. */
 export interface BridgeNode extends Node<{ token?: string }> {
   readonly connection: BridgeConnection;
+  /** Of a server that somebody else runs. */
+  readonly address: string | undefined;
   readonly condition$: Observable<BridgeCondition>;
 }
 
-/** The editor's test waits no longer than this. */
-const testDeadlineMs = 5000;
+/** The dialogs' lists wait no longer than this. */
+const listDeadlineMs = 5000;
 
 export default function (RED: NodeAPI): void {
   const read = RED.auth.needsPermission('earmark.read');
@@ -34,26 +36,20 @@ export default function (RED: NodeAPI): void {
   RED.httpAdmin.get('/earmark/bridge/:id/models', read, (request, response) => {
     const connection = connectionOf(request.params.id as string);
     if (connection === undefined) return void response.json([]);
-    ask(connection).then(
-      ({ models }) => response.json(models),
+    modelNames(connection).then(
+      (names) => response.json(names.map((value) => ({ value }))),
       () => response.json([]),
     );
   });
 
-  RED.httpAdmin.get('/earmark/bridge/:id/health', read, (request, response) => {
-    const connection = connectionOf(request.params.id as string);
-    if (connection === undefined) return void response.status(404).json({ message: 'not deployed' });
-    ask(connection).then(
-      ({ status, models }) => response.json({ status, models: models.join(', ') }),
-      (thrown) => response.status(503).json(publicError(thrown)),
-    );
-  });
+  registerBridgeTest(RED);
 
   function Bridge(this: BridgeNode, def: BridgeDef): void {
     RED.nodes.createNode(this, def);
     const node = this as { -readonly [K in keyof BridgeNode]: BridgeNode[K] };
     const health = new HealthMonitor();
     const token = this.credentials?.token;
+    node.address = def.mode === 'remote' ? def.url : undefined;
     const server =
       def.mode === 'remote'
         ? new RemoteServer({ baseUrl: def.url, ...(token && { token }) })
@@ -87,19 +83,10 @@ export default function (RED: NodeAPI): void {
   });
 }
 
-async function ask(connection: BridgeConnection): Promise<{ status: string; models: string[] }> {
-  const signal = AbortSignal.timeout(testDeadlineMs);
+async function modelNames(connection: BridgeConnection): Promise<string[]> {
+  const signal = AbortSignal.timeout(listDeadlineMs);
   connection.use();
   const service = await connection.ready(signal);
-  const [{ status }, models] = await Promise.all([
-    service.checkHealth({ signal }),
-    service.listModels({ signal }),
-  ]);
-  return { status, models: models.map(({ name }) => name) };
-}
-
-/** What the browser may know of an error. */
-function publicError(thrown: unknown): { code: string; message: string } {
-  const { code, message } = codedError(thrown);
-  return { code, message };
+  const models = await service.listModels({ signal });
+  return models.map(({ name }) => name);
 }

@@ -1,5 +1,4 @@
-import { plainObject } from '../feature-message.ts';
-import type { Message } from '../message-worker.ts';
+import type { MessageOptions } from '../message-options.ts';
 import { optionalNumber } from '../number-field.ts';
 import type { SoundFormat } from '../sound-message.ts';
 
@@ -29,20 +28,21 @@ export interface CaptureFields {
 }
 
 /** The dialog's options, with the message's own in front of them. */
-export function captureOptions(fields: CaptureFields, message: Message): CaptureOptions {
-  const options = { ...fields, ...plainObject(message.options) };
-  const windowSeconds = bounded(options.windowSeconds, 1, 0.1, 30);
+export function captureOptions(fields: CaptureFields, given: MessageOptions): CaptureOptions {
+  const seconds = (name: keyof CaptureFields, otherwise: number, min: number, max: number) =>
+    given.number(name, { min, max }) ??
+    Math.min(max, Math.max(min, optionalNumber(fields[name]) ?? otherwise));
+  const windowSeconds = seconds('windowSeconds', 1, 0.1, 30);
+  const cut = given.choice('cut', ['sounds', 'windows']) ?? fields.cut;
+  const pace = given.choice('pace', ['fast', 'live']) ?? fields.pace;
+  const format = given.choice('format', ['raw', 'wav']) ?? fields.format;
   return {
-    cut: options.cut === 'windows' ? 'windows' : 'sounds',
+    cut: cut === 'windows' ? 'windows' : 'sounds',
     windowSeconds,
-    hopSeconds: Math.min(windowSeconds, bounded(options.hopSeconds, windowSeconds, 0.02, 30)),
-    pauseSeconds: bounded(options.pauseSeconds, 0.15, 0.05, 5),
-    maxSeconds: bounded(options.maxSeconds, 5, 0.2, 30),
-    pace: options.pace === 'live' ? 'live' : 'fast',
-    format: options.format === 'wav' ? 'wav' : 'raw',
+    hopSeconds: Math.min(windowSeconds, seconds('hopSeconds', windowSeconds, 0.02, 30)),
+    pauseSeconds: seconds('pauseSeconds', 0.15, 0.05, 5),
+    maxSeconds: seconds('maxSeconds', 5, 0.2, 30),
+    pace: pace === 'live' ? 'live' : 'fast',
+    format: format === 'wav' ? 'wav' : 'raw',
   };
-}
-
-function bounded(value: unknown, otherwise: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, optionalNumber(value) ?? otherwise));
 }

@@ -10,7 +10,7 @@ import {
   type SourceEvent,
   urlSource,
 } from '../../src/audio/index.ts';
-import { plainObject } from '../feature-message.ts';
+import type { MessageOptions } from '../message-options.ts';
 import type { Message } from '../message-worker.ts';
 import { NodeError } from '../node-error.ts';
 import { optionalNumber } from '../number-field.ts';
@@ -21,9 +21,12 @@ import { typedText } from '../typed-value.ts';
 /** The sounds that come with the package lie in folders in here. */
 export const shippedFolder = path.dirname(sampleSounds);
 
+const kinds = ['microphone', 'browser', 'url', 'network', 'file', 'message', 'samples'] as const;
+export type SourceKind = (typeof kinds)[number];
+
 /** What the dialog says of where the sound comes from. */
 export interface SourceFields {
-  source: 'microphone' | 'url' | 'network' | 'file' | 'message' | 'samples';
+  source: SourceKind;
   device: string;
   path: string;
   pathType: string;
@@ -35,31 +38,42 @@ export interface SourceFields {
   sampleRate: string;
 }
 
+/** The kind of source that the dialog chose, or the message instead. */
+export function chosenKind(fields: SourceFields, options: MessageOptions): SourceKind {
+  return options.choice('source', kinds) ?? fields.source;
+}
+
 /** The source that the dialog chose, with what the message says instead. */
 export async function chosenSource(
   RED: NodeAPI,
   node: Node,
   fields: SourceFields,
   message: Message,
+  options: MessageOptions,
   onEvent: (event: SourceEvent) => void,
 ): Promise<AudioSource> {
-  const options = plainObject(message.options);
-  switch (fields.source) {
+  const kind = chosenKind(fields, options);
+  switch (kind) {
+    case 'browser':
+      throw new NodeError('INTERNAL', 'The microphone of a browser is opened by its page.');
     case 'microphone': {
-      const device = text(options.device) ?? text(fields.device);
+      const device = options.text('device') ?? text(fields.device);
       return microphoneSource({ ...(device !== undefined && { device }), onEvent });
     }
     case 'url': {
-      const url = text(options.url) ?? (await typedText(RED, node, fields.url, fields.urlType, message));
+      const url = options.text('url') ?? (await typedText(RED, node, fields.url, fields.urlType, message));
       if (url === undefined) throw new NodeError('BAD_MESSAGE', 'No address is given.');
       return urlSource(url, { live: true, onEvent });
     }
     case 'network': {
-      const port = optionalNumber(options.port) ?? optionalNumber(fields.port);
+      const port =
+        options.number('port', { min: 1, max: 65_535, whole: true }) ?? optionalNumber(fields.port);
       if (port === undefined) throw new NodeError('BAD_MESSAGE', 'No port to listen on is given.');
-      const format = { sampleRate: optionalNumber(fields.sampleRate) ?? 16_000 };
-      const host = text(fields.host) ?? '127.0.0.1';
-      return networkSource({ protocol: fields.protocol, port, host, format, onEvent });
+      const sampleRate = options.number('sampleRate', { min: 1000, max: 768_000, whole: true });
+      const format = { sampleRate: sampleRate ?? optionalNumber(fields.sampleRate) ?? 16_000 };
+      const host = options.text('host') ?? text(fields.host) ?? '127.0.0.1';
+      const protocol = options.choice('protocol', ['tcp', 'udp']) ?? fields.protocol;
+      return networkSource({ protocol, port, host, format, onEvent });
     }
     case 'message': {
       const sourceId = text(message.filename) ?? text(message.topic) ?? 'message';
@@ -70,7 +84,7 @@ export async function chosenSource(
     case 'file': {
       const name =
         text(message.filename) ??
-        text(options.path) ??
+        options.text('path') ??
         (await typedText(RED, node, fields.path, fields.pathType, message));
       if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
       const full = findPath(RED.settings.userDir ?? process.cwd(), name);

@@ -1,6 +1,8 @@
 import { postJson, prepareForm, suggest, typedField } from '../editor/form.ts';
+import { loudnessText } from '../editor/loudness-text.ts';
 import { migrateOnLoad } from '../editor/migrate-on-load.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { addressOf, notEmpty, typedText } from '../editor/text-field.ts';
 import { migrations } from './migrations.ts';
 
 interface Properties {
@@ -31,6 +33,8 @@ interface Heard {
   silent: boolean;
 }
 
+const streamAddress = addressOf('http', 'https', 'rtsp', 'rtsps');
+
 /** Quieter than this is drawn as an empty meter. */
 const quietestDecibels = -60;
 
@@ -41,7 +45,10 @@ function startMeter(id: string): void {
   const topic = `earmark/level/${id}`;
   const show = (_topic: string, data: { decibels: number }) => {
     const percent = Math.max(0, Math.min(100, (1 - data.decibels / quietestDecibels) * 100));
-    meter.attr('aria-valuenow', Math.round(data.decibels)).children().css('width', `${percent}%`);
+    const text = loudnessText(data.decibels);
+    meter.attr({ 'aria-valuenow': Math.round(data.decibels), 'aria-valuetext': text });
+    meter.children().css('width', `${percent}%`);
+    meter.next().text(text);
   };
   RED.comms.subscribe(topic, show);
   stopMeter = () => RED.comms.unsubscribe(topic, show);
@@ -57,19 +64,9 @@ RED.nodes.registerType<Properties>('earmark-capture', {
     name: { value: '' },
     source: { value: 'microphone' },
     device: { value: '' },
-    path: {
-      value: '',
-      validate: function (value: string): boolean {
-        return this.source !== 'file' || this.pathType !== 'str' || value !== '';
-      },
-    },
+    path: { value: '', validate: typedText('path', notEmpty, 'source=file') },
     pathType: { value: 'str' },
-    url: {
-      value: '',
-      validate: function (value: string): boolean {
-        return this.source !== 'url' || this.urlType !== 'str' || /^(https?|rtsps?):\/\/\S+$/.test(value);
-      },
-    },
+    url: { value: '', validate: typedText('url', streamAddress, 'source=url') },
     urlType: { value: 'str' },
     protocol: { value: 'tcp' },
     host: { value: '127.0.0.1' },
@@ -80,7 +77,10 @@ RED.nodes.registerType<Properties>('earmark-capture', {
     },
     cut: { value: 'sounds' },
     windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
-    hopSeconds: { value: '0.5', validate: numberBetween({ min: 0.02, max: 30 }) },
+    hopSeconds: {
+      value: '0.5',
+      validate: numberBetween({ min: 0.02, max: 30, notAbove: 'windowSeconds', when: 'cut=windows' }),
+    },
     pauseSeconds: { value: '0.15', validate: numberBetween({ min: 0.05, max: 5 }) },
     maxSeconds: { value: '5', validate: numberBetween({ min: 0.2, max: 30 }) },
     pace: { value: 'fast' },
@@ -105,9 +105,9 @@ RED.nodes.registerType<Properties>('earmark-capture', {
   },
   oneditprepare: function () {
     prepareForm('node-input');
-    typedField('path', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
-    typedField('url', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
-    suggest('node-input-device', 'earmark/capture/devices', (answer) => answer as string[]);
+    typedField(this, 'path', notEmpty);
+    typedField(this, 'url', streamAddress);
+    suggest('node-input-device', 'earmark/capture/devices');
     const page = new URL(`earmark/capture/${this.id}/microphone`, location.href).href;
     $('#earmark-microphone-page').attr('href', page).text(page);
     startMeter(this.id);

@@ -8,20 +8,26 @@ import {
   type PcmChunk,
   type SourceEvent,
 } from '../../src/audio/index.ts';
+import { MessageOptions } from '../message-options.ts';
 import { type Message, type Work, workOnMessages } from '../message-worker.ts';
 import { codedError } from '../node-error.ts';
 import { migrate } from '../saved-configuration.ts';
 import { type SoundFormat, soundProperties } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
 import { type CaptureFields, captureOptions } from './capture-options.ts';
-import { chosenSource, type SourceFields, shippedFolder } from './chosen-source.ts';
+import {
+  chosenKind,
+  chosenSource,
+  type SourceFields,
+  type SourceKind,
+  shippedFolder,
+} from './chosen-source.ts';
 import { registerMicrophonePage } from './microphone-page.ts';
 import { registerMicrophoneTest } from './microphone-test.ts';
 import { migrations } from './migrations.ts';
 import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
 
-interface CaptureDef extends NodeDef, CaptureFields, Omit<SourceFields, 'source'> {
-  source: SourceFields['source'] | 'browser';
+interface CaptureDef extends NodeDef, CaptureFields, SourceFields {
   autoStart: boolean;
 }
 
@@ -56,7 +62,7 @@ export default function (RED: NodeAPI): void {
     RED.auth.needsPermission('earmark.read'),
     (_request, response) => {
       listAudioDevices().then(
-        (devices) => response.json(devices.map(({ device }) => device)),
+        (devices) => response.json(devices.map(({ device, name }) => ({ value: device, label: name }))),
         () => response.json([]),
       );
     },
@@ -70,15 +76,17 @@ export default function (RED: NodeAPI): void {
     const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const live = liveSources.has(def.source);
+    /** What is read now, or was read last. */
+    let kind: SourceKind = def.source;
     let warned = '';
     const onEvent = (event: SourceEvent) => {
       if (event.type === 'lost') {
         showLoss(event.error.code);
         // Once for the same reason, however often it is tried again.
-        if (def.source !== 'browser' && warned !== event.error.message) this.warn(event.error.message);
+        if (kind !== 'browser' && warned !== event.error.message) this.warn(event.error.message);
         warned = event.error.message;
       }
-      if (!live || (event.type !== 'started' && event.type !== 'recovered')) return;
+      if (!liveSources.has(kind) || (event.type !== 'started' && event.type !== 'recovered')) return;
       warned = '';
       light.say('condition');
       light.say('work', statuses.listening);
@@ -87,18 +95,18 @@ export default function (RED: NodeAPI): void {
     const showLoss = (code: string) =>
       light.say(
         'condition',
-        def.source === 'browser'
+        kind === 'browser'
           ? statuses.browser
           : { fill: 'yellow', shape: 'ring', text: RED._('status.retrying', { code }) },
       );
 
-    const open = async (message: Message): Promise<AudioSource> => {
-      if (def.source === 'browser') {
+    const open = async (message: Message, options: MessageOptions): Promise<AudioSource> => {
+      if (kind === 'browser') {
         light.say('work', statuses.browser);
         return microphonePage.source(this.id, onEvent);
       }
-      if (def.source === 'network') light.say('work', statuses.waiting);
-      return chosenSource(RED, this, def as SourceFields, message, onEvent);
+      if (kind === 'network') light.say('work', statuses.waiting);
+      return chosenSource(RED, this, def, message, options, onEvent);
     };
 
     const monitor = new LevelMonitor(meterMs);
@@ -126,15 +134,15 @@ export default function (RED: NodeAPI): void {
       const sourceId = name.startsWith(shippedFolder) ? `samples/${path.basename(name)}` : name;
       // The sound that came in is not copied for each of its pieces.
       const { payload: _payload, parts: _parts, ...rest } = message;
-      const filename = def.source === 'file' || def.source === 'samples' ? { filename: name } : {};
+      const filename = kind === 'file' || kind === 'samples' ? { filename: name } : {};
       const sound = soundProperties(piece, sourceId, format);
       return { ...copy(rest), ...filename, topic: sourceId, ...sound };
     };
 
     /** A source with an end is read no faster than the nodes behind can work. */
-    const readToEnd = async ({ message, send, signal }: Work) => {
-      const options = captureOptions(def, message);
-      const source = await open(message);
+    const readToEnd = async ({ message, send, signal }: Work, given: MessageOptions) => {
+      const options = captureOptions(def, given);
+      const source = await open(message, given);
       const session = RED.util.generateId();
       let count = 0;
       light.say('work', statuses.playing);
@@ -144,7 +152,7 @@ export default function (RED: NodeAPI): void {
         count++;
         await roomBehind(session, options.pace, signal);
       };
-      if (options.pace === 'live' && def.source !== 'message') {
+      if (options.pace === 'live' && kind !== 'message') {
         // Heard as from a microphone: each piece leaves at once, so none can say that it is the last.
         for await (const piece of readPieces(pacedSource(source), options, signal)) await pass(piece);
       } else {
@@ -156,11 +164,11 @@ export default function (RED: NodeAPI): void {
     };
 
     /** A source without an end goes on until it is stopped. */
-    const listen = async ({ message, send, signal }: Work) => {
-      const options = captureOptions(def, message);
+    const listen = async ({ message, send, signal }: Work, given: MessageOptions) => {
+      const options = captureOptions(def, given);
       while (!signal.aborted) {
         try {
-          const source = await open(message);
+          const source = await open(message, given);
           light.say('error');
           for await (const piece of readPieces(source, options, signal, meter)) {
             send(compose(message, piece, source, options.format));
@@ -181,9 +189,17 @@ export default function (RED: NodeAPI): void {
       limit: live ? 0 : queueLimit,
       policy: live ? 'dropNewest' : 'error',
       light,
-      stops: ({ payload }) => def.source !== 'message' && (payload === 'stop' || payload === false),
-      onStop: () => light.say('work', def.source === 'message' ? statuses.waiting : statuses.stopped),
-      work: live ? listen : readToEnd,
+      stops: ({ payload }) =>
+        (def.source !== 'message' || kind !== 'message') && (payload === 'stop' || payload === false),
+      onStop: () => {
+        light.say('condition');
+        light.say('work', def.source === 'message' ? statuses.waiting : statuses.stopped);
+      },
+      work: async (work) => {
+        const given = new MessageOptions(work.message);
+        kind = chosenKind(def, given);
+        await (liveSources.has(kind) ? listen : readToEnd)(work, given);
+      },
     });
     if (def.autoStart && def.source !== 'message') {
       const timer = setTimeout(() => this.receive({ payload: 'start' }), startDelayMs);

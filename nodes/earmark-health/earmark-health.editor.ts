@@ -1,3 +1,4 @@
+import { chosen } from '../editor/chosen.ts';
 import { prepareForm } from '../editor/form.ts';
 import { numberBetween } from '../editor/number-between.ts';
 
@@ -14,7 +15,7 @@ RED.nodes.registerType<Properties>('earmark-health', {
   color: '#a9cbc5',
   defaults: {
     name: { value: '' },
-    bridge: { value: '', type: 'earmark-bridge', required: true },
+    bridge: { value: '', type: 'earmark-bridge', validate: chosen },
     memory: { value: '', type: 'earmark-memory', required: false },
     everySeconds: { value: '30', validate: numberBetween({ min: 0, max: 86400 }) },
     onChange: { value: true },

@@ -129,6 +129,11 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
   change('label', ({ body }, sounds) =>
     sounds.label(readSelection(body, mostLabelled), readLabel(bodyObject(body).label)),
   );
+  change('refuse', ({ body }, sounds) => {
+    const label = readLabel(bodyObject(body).label);
+    if (label === undefined) throw new SoundError('INVALID', 'label must be a label.');
+    return sounds.refuse(readSelection(body, mostLabelled), label);
+  });
   change('rename', ({ body }, sounds) => {
     const from = bodyObject(body).from;
     const to = readLabel(bodyObject(body).to);

@@ -1,5 +1,6 @@
 import { prepareForm } from '../editor/form.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { notEmpty, textField } from '../editor/text-field.ts';
 
 interface Properties {
   name: string;
@@ -18,7 +19,7 @@ RED.nodes.registerType<Properties>('earmark-memory', {
   category: 'config',
   defaults: {
     name: { value: '' },
-    folder: { value: 'earmark/memory', required: true },
+    folder: { value: 'earmark/memory', validate: textField(notEmpty) },
     threshold: { value: '', validate: numberBetween({ min: -1, max: 1, blank: true }) },
     maxPatterns: { value: '', validate: numberBetween({ min: 1, whole: true, blank: true }) },
     maxDays: { value: '', validate: numberBetween({ min: 0.001, blank: true }) },

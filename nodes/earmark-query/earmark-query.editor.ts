@@ -1,5 +1,7 @@
+import { chosen } from '../editor/chosen.ts';
 import { prepareForm, typedField } from '../editor/form.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { typedText } from '../editor/text-field.ts';
 
 interface Properties {
   name: string;
@@ -27,20 +29,20 @@ RED.nodes.registerType<Properties>('earmark-query', {
   color: '#a9cbc5',
   defaults: {
     name: { value: '' },
-    memory: { value: '', type: 'earmark-memory', required: true },
+    memory: { value: '', type: 'earmark-memory', validate: chosen },
     answer: { value: 'list' },
-    label: { value: '' },
+    label: { value: '', validate: typedText('label') },
     labelType: { value: 'str' },
-    sourceId: { value: '' },
+    sourceId: { value: '', validate: typedText('sourceId') },
     sourceIdType: { value: 'str' },
-    kind: { value: '' },
+    kind: { value: '', validate: typedText('kind') },
     kindType: { value: 'str' },
     lastHours: { value: '', validate: numberBetween({ min: 0, blank: true }) },
     sortBy: { value: 'createdAt' },
     sortDirection: { value: 'desc' },
     limit: { value: '100', validate: numberBetween({ min: 0, max: 100000, whole: true }) },
     confidence: { value: '', validate: numberBetween({ min: 0, max: 1, blank: true }) },
-    lowHertz: { value: '', validate: numberBetween({ min: 0, blank: true }) },
+    lowHertz: { value: '', validate: numberBetween({ min: 0, blank: true, notAbove: 'highHertz' }) },
     highHertz: { value: '', validate: numberBetween({ min: 0, blank: true }) },
     withFeatures: { value: false },
     withClip: { value: false },
@@ -61,10 +63,8 @@ RED.nodes.registerType<Properties>('earmark-query', {
   outputLabels: function () {
     return this._('port.found');
   },
-  oneditprepare: () => {
+  oneditprepare: function () {
     prepareForm('node-input');
-    for (const name of ['label', 'sourceId', 'kind']) {
-      typedField(name, ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
-    }
+    for (const name of ['label', 'sourceId', 'kind']) typedField(this, name);
   },
 });

@@ -3,15 +3,18 @@ import type { PatternQuery, StoredPattern } from '../../src/pattern.ts';
 import type { FeatureStorage } from '../../src/storage/index.ts';
 import { missing, showMemory } from '../condition-status.ts';
 import { plainObject } from '../feature-message.ts';
+import { MessageOptions } from '../message-options.ts';
 import { type Message, workOnMessages } from '../message-worker.ts';
 import { optionalNumber } from '../number-field.ts';
 import { patternSummary } from '../pattern-message.ts';
 import { StatusLight } from '../status-light.ts';
 import { typedText } from '../typed-value.ts';
 
+const answers = ['list', 'each', 'count'] as const;
+
 interface QueryDef extends NodeDef {
   memory: string;
-  answer: 'list' | 'each' | 'count';
+  answer: (typeof answers)[number];
   label: string;
   labelType: string;
   sourceId: string;
@@ -38,12 +41,12 @@ export default function (RED: NodeAPI): void {
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
 
-    const criteria = async (message: Message): Promise<PatternQuery> => {
+    const criteria = async (message: Message, options: MessageOptions): Promise<PatternQuery> => {
       const query: PatternQuery = { sortBy: def.sortBy, sortDirection: def.sortDirection };
       const label = await typedText(RED, this, def.label, def.labelType, message);
       const sourceId = await typedText(RED, this, def.sourceId, def.sourceIdType, message);
       const type = await typedText(RED, this, def.kind, def.kindType, message);
-      const hours = optionalNumber(def.lastHours);
+      const hours = options.number('lastHours', { min: 0 }) ?? optionalNumber(def.lastHours);
       const confidence = optionalNumber(def.confidence);
       const limit = optionalNumber(def.limit);
       const min = optionalNumber(def.lowHertz);
@@ -60,12 +63,16 @@ export default function (RED: NodeAPI): void {
       return { ...query, ...(plainObject(message.query) as PatternQuery) };
     };
 
-    const describe = async (storage: FeatureStorage, stored: StoredPattern) => ({
-      ...patternSummary(stored),
-      metadata: stored.metadata,
-      ...(def.withFeatures && { features: Array.from(stored.pattern.features) }),
-      ...(def.withClip && { clip: await clip(storage, stored.pattern.id) }),
-    });
+    const describer = (storage: FeatureStorage, options: MessageOptions) => {
+      const withFeatures = options.flag('withFeatures') ?? def.withFeatures;
+      const withClip = options.flag('withClip') ?? def.withClip;
+      return async (stored: StoredPattern) => ({
+        ...patternSummary(stored),
+        metadata: stored.metadata,
+        ...(withFeatures && { features: Array.from(stored.pattern.features) }),
+        ...(withClip && { clip: await clip(storage, stored.pattern.id) }),
+      });
+    };
 
     const find = async (storage: FeatureStorage, query: PatternQuery & { id?: unknown }) => {
       if (typeof query.id !== 'string') return storage.queryPatterns(query);
@@ -80,24 +87,27 @@ export default function (RED: NodeAPI): void {
       work: async ({ message, send, signal }) => {
         if (memory === undefined) throw missing('memory');
         const storage = await memory.storage();
-        const query = await criteria(message);
-        if (def.answer === 'count') {
+        const options = new MessageOptions(message);
+        const answer = options.choice('answer', answers) ?? def.answer;
+        const describe = describer(storage, options);
+        const query = await criteria(message, options);
+        if (answer === 'count') {
           const { limit: _limit, ...all } = query;
           send(Object.assign(message, { payload: await storage.countPatterns(all), query }));
           return;
         }
         const found = await find(storage, query);
         light.say('work', { fill: 'green', shape: 'dot', text: RED._('status.found', { n: found.length }) });
-        if (def.answer === 'list') {
+        if (answer === 'list') {
           const payload = [];
-          for (const stored of found) payload.push(await describe(storage, stored));
+          for (const stored of found) payload.push(await describe(stored));
           send(Object.assign(message, { payload, query }));
           return;
         }
         const id = RED.util.generateId();
         for (const [index, stored] of found.entries()) {
           signal.throwIfAborted();
-          const payload = await describe(storage, stored);
+          const payload = await describe(stored);
           const parts = { id, type: 'array', index, count: found.length, len: 1 };
           send({ ...RED.util.cloneMessage(message), payload, query, parts });
         }

@@ -1,6 +1,8 @@
+import { chosen } from '../editor/chosen.ts';
 import { prepareForm, typedField } from '../editor/form.ts';
 import { migrateOnLoad } from '../editor/migrate-on-load.ts';
 import { numberBetween } from '../editor/number-between.ts';
+import { typedText } from '../editor/text-field.ts';
 import { migrations } from './migrations.ts';
 
 interface Properties {
@@ -24,11 +26,11 @@ RED.nodes.registerType<Properties>('earmark-similar', {
   defaults: {
     version: { value: 1 },
     name: { value: '' },
-    memory: { value: '', type: 'earmark-memory', required: true },
+    memory: { value: '', type: 'earmark-memory', validate: chosen },
     mode: { value: 'label' },
     threshold: { value: '', validate: numberBetween({ min: -1, max: 1, blank: true }) },
     limit: { value: '5', validate: numberBetween({ min: 1, max: 1000, whole: true }) },
-    label: { value: '' },
+    label: { value: '', validate: typedText('label') },
     labelType: { value: 'str' },
     confirmations: { value: '1', validate: numberBetween({ min: 1, max: 100, whole: true }) },
     holdBackSeconds: { value: '0', validate: numberBetween({ min: 0, max: 3600 }) },
@@ -49,8 +51,8 @@ RED.nodes.registerType<Properties>('earmark-similar', {
   outputLabels: function (index) {
     return this._(index === 0 ? 'port.match' : 'port.no-match');
   },
-  oneditprepare: () => {
+  oneditprepare: function () {
     prepareForm('node-input');
-    typedField('label', ['str', 'msg', 'flow', 'global', 'env', 'jsonata']);
+    typedField(this, 'label');
   },
 });

@@ -5,6 +5,7 @@ import type { Recognition } from '../../src/recognition/recognition.ts';
 import type { SimilarPattern } from '../../src/storage/index.ts';
 import { missing, showMemory } from '../condition-status.ts';
 import { messageFeatures, messageVector, plainObject } from '../feature-message.ts';
+import { MessageOptions } from '../message-options.ts';
 import { type Message, type Work, workOnMessages } from '../message-worker.ts';
 import { optionalNumber } from '../number-field.ts';
 import { patternSummary } from '../pattern-message.ts';
@@ -14,9 +15,11 @@ import { typedText } from '../typed-value.ts';
 import { JoinedEvents } from './joined-events.ts';
 import { migrations } from './migrations.ts';
 
+const modes = ['label', 'events', 'neighbours'] as const;
+
 interface SimilarDef extends NodeDef {
   memory: string;
-  mode: 'label' | 'events' | 'neighbours';
+  mode: (typeof modes)[number];
   threshold: string;
   limit: string;
   label: string;
@@ -39,12 +42,20 @@ export default function (RED: NodeAPI): void {
       confirmations: Math.min(100, Math.max(1, Math.round(optionalNumber(def.confirmations) ?? 1))),
       holdBackMs: Math.min(3600, Math.max(0, optionalNumber(def.holdBackSeconds) ?? 0)) * 1000,
     };
-    const events = new EventTracker(tracking);
-    const joined = new JoinedEvents(tracking, (message) => this.send([message, null]));
+    const events = new EventTracker();
+    const joined = new JoinedEvents((message) => this.send([message, null]));
     this.on('close', () => joined.forget());
 
-    const thresholdFor = (message: Message, options: Record<string, unknown>) =>
-      optionalNumber(options.threshold) ??
+    const trackingFor = (options: MessageOptions) => {
+      const holdBackSeconds = options.number('holdBackSeconds', { min: 0, max: 3600 });
+      return {
+        confirmations:
+          options.number('confirmations', { min: 1, max: 100, whole: true }) ?? tracking.confirmations,
+        holdBackMs: holdBackSeconds === undefined ? tracking.holdBackMs : holdBackSeconds * 1000,
+      };
+    };
+    const thresholdFor = (message: Message, options: MessageOptions) =>
+      options.number('threshold', { min: -1, max: 1 }) ??
       optionalNumber(def.threshold) ??
       memory?.threshold ??
       optionalNumber(plainObject(message.features).threshold) ??
@@ -64,9 +75,11 @@ export default function (RED: NodeAPI): void {
     /** Which of the taught sounds it is; a sound that goes on is told once, at its beginning or whole at its end. */
     const recognise = async (
       { message, send, signal }: Work,
-      options: Record<string, unknown>,
+      options: MessageOptions,
+      whole: boolean,
       only?: string,
     ) => {
+      const tracking = trackingFor(options);
       const vector = messageVector(message);
       const recogniser = await memory!.recogniser(thresholdFor(message, options));
       const found = await recogniser.recognise(vector);
@@ -74,10 +87,9 @@ export default function (RED: NodeAPI): void {
       const { label, confidence, votes } = found;
       const wanted = label !== undefined && (only === undefined || only === label);
       const piece = heard(message, wanted ? label : undefined);
-      const whole = (options.mode ?? def.mode) === 'events';
       if (!wanted) {
-        if (whole) joined.hear(piece);
-        else events.hear(piece);
+        if (whole) joined.hear(piece, tracking);
+        else events.hear(piece, tracking);
         showUnknown();
         send([
           null,
@@ -90,27 +102,24 @@ export default function (RED: NodeAPI): void {
       const payload = { label, similarity, confidence, votes };
       const answer = Object.assign(message, { payload, features: withVector(message, vector) });
       if (whole) {
-        joined.hear(piece, answer);
+        joined.hear(piece, tracking, answer);
         return;
       }
-      const { event, announce } = events.hear(piece);
+      const { event, announce } = events.hear(piece, tracking);
       if (announce) send([Object.assign(answer, { event }), null]);
     };
 
-    const listNeighbours = async (
-      { message, send }: Work,
-      options: Record<string, unknown>,
-      only?: string,
-    ) => {
+    const listNeighbours = async ({ message, send }: Work, options: MessageOptions, only?: string) => {
       const vector = messageVector(message);
       const threshold = thresholdFor(message, options);
+      const limit = options.number('limit', { min: 1, max: 1000, whole: true });
       const { encoder } = messageFeatures(message);
-      const where = plainObject(options.where) as PatternQuery;
+      const where = (options.object('where') ?? {}) as PatternQuery;
       const storage = await memory!.storage();
       const found = await storage.findSimilarPatterns(vector, {
         // The closest one is told even when it is not close enough.
         similarityThreshold: Number.NEGATIVE_INFINITY,
-        maxResults: Math.max(1, optionalNumber(options.limit) ?? optionalNumber(def.limit) ?? 5),
+        maxResults: limit ?? Math.max(1, optionalNumber(def.limit) ?? 5),
         where: only === undefined ? where : { ...where, label: only },
         ...(encoder !== undefined && { encoder }),
       });
@@ -135,11 +144,12 @@ export default function (RED: NodeAPI): void {
       },
       work: async (work) => {
         if (memory === undefined) throw missing('memory');
-        const { message } = work;
-        const options = plainObject(message.options);
-        const given = typeof options.label === 'string' && options.label !== '' ? options.label : undefined;
-        const only = given ?? (await typedText(RED, this, def.label, def.labelType, message));
-        await ((options.mode ?? def.mode) === 'neighbours' ? listNeighbours : recognise)(work, options, only);
+        const options = new MessageOptions(work.message);
+        const mode = options.choice('mode', modes) ?? def.mode;
+        const only =
+          options.text('label') ?? (await typedText(RED, this, def.label, def.labelType, work.message));
+        if (mode === 'neighbours') await listNeighbours(work, options, only);
+        else await recognise(work, options, mode === 'events', only);
       },
     });
   }

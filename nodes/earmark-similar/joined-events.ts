@@ -14,49 +14,64 @@ const leastQuietMs = 2000;
 /** The answer to one piece of sound, ready to be sent. */
 export type Answer = Message & { payload: { confidence: number } };
 
+/** What goes on in one source. */
+interface Going {
+  /** By label. */
+  readonly surest: Map<string, Answer>;
+  timer?: NodeJS.Timeout;
+}
+
 /** Joins the pieces of each event, and sends the surest answer once the event is over. */
 export class JoinedEvents {
-  readonly #tracker: EventTracker;
-  readonly #quietMs: number;
+  readonly #tracker = new EventTracker();
   readonly #send: (message: Message & { event: SoundEvent }) => void;
-  readonly #surest = new Map<string, Answer>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #sources = new Map<string | undefined, Going>();
 
-  constructor(
-    { confirmations, holdBackMs }: Required<EventTrackerOptions>,
-    send: (message: Message & { event: SoundEvent }) => void,
-  ) {
-    const pauseMs = Math.max(leastPauseMs, holdBackMs);
-    this.#tracker = new EventTracker({ confirmations, holdBackMs: pauseMs });
-    this.#quietMs = Math.max(leastQuietMs, pauseMs);
+  constructor(send: (message: Message & { event: SoundEvent }) => void) {
     this.#send = send;
   }
 
   /** `answer` goes with a piece that has a label. */
-  hear(piece: HeardLabel, answer?: Answer): void {
-    const { event, announce, ended } = this.#tracker.hear(piece);
+  hear(
+    piece: HeardLabel,
+    { confirmations, holdBackMs }: Required<EventTrackerOptions>,
+    answer?: Answer,
+  ): void {
+    const { sourceId } = piece;
+    const pauseMs = Math.max(leastPauseMs, holdBackMs);
+    const { event, announce, ended } = this.#tracker.hear(piece, { confirmations, holdBackMs: pauseMs });
     this.#tell(ended);
+    const source: Going = this.#sources.get(sourceId) ?? { surest: new Map() };
     if (event !== undefined && answer !== undefined) {
-      const before = announce ? undefined : this.#surest.get(event.label);
+      const before = announce ? undefined : source.surest.get(event.label);
       const surer = before === undefined || answer.payload.confidence > before.payload.confidence;
-      if (surer) this.#surest.set(event.label, answer);
+      if (surer) source.surest.set(event.label, answer);
     }
-    clearTimeout(this.#timer);
-    if (this.#surest.size > 0) this.#timer = setTimeout(() => this.#tell(this.#tracker.end()), this.#quietMs);
+    clearTimeout(source.timer);
+    if (source.surest.size === 0) return;
+    this.#sources.set(sourceId, source);
+    const end = () => this.#tell(this.#tracker.endSource(sourceId));
+    source.timer = setTimeout(end, Math.max(leastQuietMs, pauseMs));
   }
 
   /** Nothing that goes on is told. */
   forget(): void {
-    clearTimeout(this.#timer);
+    for (const { timer } of this.#sources.values()) clearTimeout(timer);
+    this.#sources.clear();
     this.#tracker.end();
-    this.#surest.clear();
   }
 
   #tell(ended: SoundEvent[]): void {
     for (const event of ended) {
-      const answer = this.#surest.get(event.label);
-      this.#surest.delete(event.label);
-      if (answer !== undefined) this.#send(Object.assign(answer, { event }));
+      const source = this.#sources.get(event.sourceId);
+      const answer = source?.surest.get(event.label);
+      if (source === undefined || answer === undefined) continue;
+      source.surest.delete(event.label);
+      if (source.surest.size === 0) {
+        clearTimeout(source.timer);
+        this.#sources.delete(event.sourceId);
+      }
+      this.#send(Object.assign(answer, { event }));
     }
   }
 }

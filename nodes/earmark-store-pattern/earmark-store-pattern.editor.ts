@@ -1,4 +1,6 @@
+import { chosen } from '../editor/chosen.ts';
 import { prepareForm, typedField } from '../editor/form.ts';
+import { notEmpty, textField, typedText } from '../editor/text-field.ts';
 
 interface Properties {
   name: string;
@@ -15,10 +17,10 @@ RED.nodes.registerType<Properties>('earmark-store-pattern', {
   color: '#a9cbc5',
   defaults: {
     name: { value: '' },
-    memory: { value: '', type: 'earmark-memory', required: true },
-    label: { value: 'label' },
+    memory: { value: '', type: 'earmark-memory', validate: chosen },
+    label: { value: 'label', validate: typedText('label') },
     labelType: { value: 'msg' },
-    kind: { value: 'sound', required: true },
+    kind: { value: 'sound', validate: textField(notEmpty) },
     tags: { value: '' },
     keepClip: { value: true },
   },
@@ -38,8 +40,8 @@ RED.nodes.registerType<Properties>('earmark-store-pattern', {
   outputLabels: function () {
     return this._('port.stored');
   },
-  oneditprepare: () => {
+  oneditprepare: function () {
     prepareForm('node-input');
-    typedField('label', ['msg', 'str', 'flow', 'global', 'env', 'jsonata']);
+    typedField(this, 'label');
   },
 });

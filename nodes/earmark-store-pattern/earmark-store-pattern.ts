@@ -2,8 +2,8 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { NewPatternMetadata } from '../../src/storage/index.ts';
 import { missing, showMemory } from '../condition-status.ts';
 import { messageFeatures, messageVector, plainObject } from '../feature-message.ts';
+import { MessageOptions } from '../message-options.ts';
 import { type Work, workOnMessages } from '../message-worker.ts';
-import { optionalNumber } from '../number-field.ts';
 import { patternSummary } from '../pattern-message.ts';
 import { StatusLight } from '../status-light.ts';
 import { typedText } from '../typed-value.ts';
@@ -34,28 +34,28 @@ export default function (RED: NodeAPI): void {
     };
 
     const store = async ({ message, send }: Work) => {
-      const options = plainObject(message.options);
+      const options = new MessageOptions(message);
       const features = messageVector(message);
       const { encoder, ...described } = messageFeatures(message);
       const audio = plainObject(message.audio);
-      const label = text(options.label) ?? (await typedText(RED, this, def.label, def.labelType, message));
+      const label = options.text('label') ?? (await typedText(RED, this, def.label, def.labelType, message));
       const metadata: NewPatternMetadata = {
-        ...plainObject(options.metadata),
+        ...options.object('metadata'),
         sourceId: text(audio.sourceId) ?? text(message.topic) ?? 'message',
       };
       if (label !== undefined) metadata.label = label;
-      const tags = words(options.tags ?? def.tags);
+      const tags = tidy(options.words('tags') ?? (def.tags ?? '').split(','));
       if (tags.length > 0) metadata.tags = tags;
       if (encoder !== undefined) metadata.encoder = encoder;
       if (typeof message.filename === 'string') metadata.filename = message.filename;
-      const keepClip = typeof options.keepClip === 'boolean' ? options.keepClip : def.keepClip;
+      const keepClip = options.flag('keepClip') ?? def.keepClip;
       const clip = keepClip && Buffer.isBuffer(audio.clip) ? { clip: audio.clip } : {};
 
       const storage = await memory!.storage();
       const pattern = {
         ...described,
-        type: text(options.kind) ?? def.kind,
-        confidence: optionalNumber(options.confidence) ?? 1,
+        type: options.text('kind') ?? def.kind,
+        confidence: options.number('confidence') ?? 1,
         features,
       };
       const id = await storage.storePattern(pattern, metadata, clip);
@@ -83,7 +83,6 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
-function words(value: unknown): string[] {
-  const list = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [];
-  return [...new Set(list.map((word) => String(word).trim()).filter((word) => word !== ''))];
+function tidy(words: string[]): string[] {
+  return [...new Set(words.map((word) => word.trim()).filter((word) => word !== ''))];
 }

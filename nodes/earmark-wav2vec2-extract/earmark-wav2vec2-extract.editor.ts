@@ -1,3 +1,4 @@
+import { chosen } from '../editor/chosen.ts';
 import { prepareForm, suggest } from '../editor/form.ts';
 import { numberBetween } from '../editor/number-between.ts';
 
@@ -18,10 +19,13 @@ RED.nodes.registerType<Properties>('earmark-wav2vec2-extract', {
   color: '#a9cbc5',
   defaults: {
     name: { value: '' },
-    bridge: { value: '', type: 'earmark-bridge', required: true },
+    bridge: { value: '', type: 'earmark-bridge', validate: chosen },
     cut: { value: 'whole' },
     windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
-    hopSeconds: { value: '0.5', validate: numberBetween({ min: 0.02, max: 30 }) },
+    hopSeconds: {
+      value: '0.5',
+      validate: numberBetween({ min: 0.02, max: 30, notAbove: 'windowSeconds', when: 'cut=windows' }),
+    },
     passSound: { value: true },
     model: { value: '' },
     queueLimit: { value: '32', validate: numberBetween({ min: 1, max: 10000, whole: true }) },
@@ -43,10 +47,12 @@ RED.nodes.registerType<Properties>('earmark-wav2vec2-extract', {
   outputLabels: function () {
     return this._('port.features');
   },
-  oneditprepare: function () {
+  oneditprepare: () => {
     prepareForm('node-input');
-    if (this.bridge) {
-      suggest('node-input-model', `earmark/bridge/${this.bridge}/models`, (answer) => answer as string[]);
-    }
+    // Node-RED tells of a change at the beginning too.
+    $('#node-input-bridge').on('change', (event) => {
+      const bridge = String($(event.currentTarget).val());
+      suggest('node-input-model', RED.nodes.node(bridge) ? `earmark/bridge/${bridge}/models` : undefined);
+    });
   },
 });

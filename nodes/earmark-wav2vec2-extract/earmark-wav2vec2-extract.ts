@@ -4,7 +4,8 @@ import { BridgeError, type EmbeddedWindow } from '../../src/bridge/index.ts';
 import { missing, showBridge } from '../condition-status.ts';
 import type { BridgeConnection } from '../earmark-bridge/bridge-connection.ts';
 import { type FeatureDescription, plainObject } from '../feature-message.ts';
-import { type Message, type QueuePolicy, type Work, workOnMessages } from '../message-worker.ts';
+import { MessageOptions } from '../message-options.ts';
+import { type QueuePolicy, type Work, workOnMessages } from '../message-worker.ts';
 import { optionalNumber } from '../number-field.ts';
 import { payloadSource, wavFile } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
@@ -45,7 +46,9 @@ export default function (RED: NodeAPI): void {
 
     const work = async ({ message, send, signal }: Work) => {
       if (bridge === undefined) throw missing('bridge');
-      const options = extractOptions(def, message);
+      const given = new MessageOptions(message);
+      const options = extractOptions(def, given);
+      const passSound = given.flag('passSound') ?? def.passSound;
       const audio = plainObject(message.audio);
       const sourceId = typeof audio.sourceId === 'string' ? audio.sourceId : 'message';
       const { samples, sampleRate } = await gather(payloadSource(message, { sourceId }), signal);
@@ -67,8 +70,7 @@ export default function (RED: NodeAPI): void {
         Object.assign(out, { payload: Array.from(window.features), features: description });
         if (!whole)
           Object.assign(out, { parts: { id, type: 'array', index, count: windows.length, len: 1 } });
-        if (def.passSound)
-          Object.assign(out, { audio: { ...audio, sourceId, clip: wavFile(part, sampleRate) } });
+        if (passSound) Object.assign(out, { audio: { ...audio, sourceId, clip: wavFile(part, sampleRate) } });
         send(out);
       }
     };
@@ -83,12 +85,17 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('earmark-wav2vec2-extract', Extract);
 }
 
-function extractOptions(def: ExtractDef, message: Message): ExtractOptions {
-  const options = { ...def, ...plainObject(message.options) } as ExtractDef;
-  const model = typeof options.model === 'string' && options.model !== '' ? { model: options.model } : {};
-  if (options.cut !== 'windows') return { ...model, window: 'whole' };
-  const window = optionalNumber(options.windowSeconds) ?? 1;
-  return { ...model, window, hop: Math.min(window, optionalNumber(options.hopSeconds) ?? window) };
+function extractOptions(def: ExtractDef, given: MessageOptions): ExtractOptions {
+  const name = given.text('model') ?? def.model;
+  const model = name ? { model: name } : {};
+  const windowSeconds = given.number('windowSeconds', { min: 0.1, max: 30 });
+  const hopSeconds = given.number('hopSeconds', { min: 0.02, max: 30 });
+  if ((given.choice('cut', ['whole', 'windows']) ?? def.cut) !== 'windows') {
+    return { ...model, window: 'whole' };
+  }
+  const window = windowSeconds ?? optionalNumber(def.windowSeconds) ?? 1;
+  const hop = hopSeconds ?? optionalNumber(def.hopSeconds) ?? window;
+  return { ...model, window, hop: Math.min(window, hop) };
 }
 
 /** All samples of a source that is in memory already, at the encoder's rate. */

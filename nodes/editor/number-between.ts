@@ -1,3 +1,5 @@
+import { applies, currentValue, type Validator, validator } from './validator.ts';
+
 interface Range {
   min?: number;
   max?: number;
@@ -5,28 +7,31 @@ interface Range {
   whole?: boolean;
   /** Whether an empty field is right too, because the node then chooses by itself. */
   blank?: boolean;
+  /** Another field, whose number this one must not exceed. */
+  notAbove?: string;
+  /** Where the field has a meaning, as in its row's `data-when`; elsewhere anything is right. */
+  when?: string;
 }
-
-/** Node-RED shows the returned text beside the red triangle; the type declarations know booleans only. */
-type Validator = (this: { _(key: string, values?: object): string }, value: string) => boolean;
 
 /** A validator that says which numbers a field takes. */
 export function numberBetween(range: Range): Validator {
-  const { min = -Infinity, max = Infinity, whole = false, blank = false } = range;
-  // Node-RED takes a text for an answer only from a function with two parameters.
-  const validate = function (
-    this: { _(key: string, values?: object): string },
-    value: unknown,
-    _options: object,
-  ): boolean | string {
-    if (value === '' || value === undefined || value === null) return blank || this._('invalid.missing');
+  const { min = -Infinity, max = Infinity, whole = false, blank = false, notAbove, when } = range;
+  return validator((value, node) => {
+    if (!applies(when, (name) => currentValue(node, name))) return true;
+    if (isEmpty(value)) return blank || node._('invalid.missing');
     const number = Number(value);
-    if (Number.isFinite(number) && number >= min && number <= max && (!whole || Number.isInteger(number))) {
-      return true;
+    if (!Number.isFinite(number) || number < min || number > max || (whole && !Number.isInteger(number))) {
+      const kind = whole ? 'whole' : 'number';
+      if (max === Infinity) return node._(`invalid.${kind}-from`, { min });
+      return node._(`invalid.${kind}-between`, { min, max });
     }
-    const kind = whole ? 'whole' : 'number';
-    if (max === Infinity) return this._(`invalid.${kind}-from`, { min });
-    return this._(`invalid.${kind}-between`, { min, max });
-  };
-  return validate as unknown as Validator;
+    if (notAbove === undefined) return true;
+    const most = currentValue(node, notAbove);
+    if (isEmpty(most) || !(number > Number(most))) return true;
+    return node._('invalid.not-above', { field: node._(`label.${notAbove}`), max: most });
+  });
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || value === undefined || value === null;
 }

@@ -1,6 +1,7 @@
 import type { SoundSelection, UndoSummary } from '../../src/sounds/sound-answers.ts';
 import { button, element } from './editor/dom.ts';
 import { labelListId } from './editor/label-field.ts';
+import { labelText } from './editor/label-text.ts';
 import { LabelsView } from './editor/labels-view.ts';
 import { MapView } from './editor/map-view.ts';
 import { Player } from './editor/player.ts';
@@ -113,7 +114,17 @@ class SoundsSidebar implements SidebarContext {
       const { sounds } = await api.label(selection, label);
       return this.text(label === '' ? 'done.unlabelled' : 'done.labelled', {
         sounds: countText(this.text, sounds),
-        label,
+        label: labelText(this.text, label),
+      });
+    });
+  }
+
+  async refuse(selection: SoundSelection, label: string): Promise<void> {
+    await this.#change(async (api) => {
+      const { sounds } = await api.refuse(selection, label);
+      return this.text('done.refused', {
+        sounds: countText(this.text, sounds),
+        label: labelText(this.text, label),
       });
     });
   }
@@ -121,7 +132,10 @@ class SoundsSidebar implements SidebarContext {
   async rename(from: string, to: string): Promise<void> {
     await this.#change(async (api) => {
       const { sounds } = await api.rename(from, to);
-      return this.text('done.labelled', { sounds: countText(this.text, sounds), label: to });
+      return this.text('done.labelled', {
+        sounds: countText(this.text, sounds),
+        label: labelText(this.text, to),
+      });
     });
   }
 
@@ -235,7 +249,9 @@ class SoundsSidebar implements SidebarContext {
         ]);
         if (api !== this.api) return;
         this.labels = labels;
-        this.#labelList.replaceChildren(...labels.map(({ label }) => element('option', { value: label })));
+        this.#labelList.replaceChildren(
+          ...labels.map(({ label }) => element('option', { value: labelText(this.text, label) })),
+        );
         this.#showUndo(undoable);
         if (progress.phase !== 'ready' && progress.phase !== 'failed') {
           window.setTimeout(() => this.notice(undefined), progressTime);
@@ -274,8 +290,11 @@ class SoundsSidebar implements SidebarContext {
   }
 
   #actionText({ kind, label, sounds }: UndoSummary): string {
-    const key = kind === 'delete' ? 'action.delete' : label === undefined ? 'action.unlabel' : 'action.label';
-    return this.text(key, { sounds: countText(this.text, sounds), label: label ?? '' });
+    const done = kind === 'label' && label === undefined ? 'unlabel' : kind;
+    return this.text(`action.${done}`, {
+      sounds: countText(this.text, sounds),
+      label: labelText(this.text, label ?? ''),
+    });
   }
 
   async #change(run: (api: SoundsApi) => Promise<string>): Promise<void> {

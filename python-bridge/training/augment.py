@@ -16,7 +16,7 @@ from torch import Tensor
 from corpus import SAMPLE_RATE
 
 #: Samples after the crop in which a room may ring before it would wrap around to the start.
-TAIL = 4000
+TAIL = 8000
 EQ_POINTS = (50.0, 150.0, 350.0, 700.0, 1400.0, 2800.0, 5000.0, 8000.0)
 MADE_ROOMS = 400
 #: Decibels by which the sound that is mixed under a crop stays below it.
@@ -32,7 +32,7 @@ def made_rooms(count: int, generator: torch.Generator) -> Tensor:
         return low + (high - low) * torch.rand(count, 1, generator=generator)
 
     time = torch.arange(TAIL) / SAMPLE_RATE
-    tail = torch.randn(count, TAIL, generator=generator) * torch.exp(-6.9 * time / between(0.05, 0.5))
+    tail = torch.randn(count, TAIL, generator=generator) * torch.exp(-6.9 * time / between(0.05, 0.9))
     dull = torch.nn.functional.avg_pool1d(tail[:, None], 4, stride=1, padding=2)[:, 0, :TAIL] * 2
     darkness = between(0.1, 0.75)
     tail = darkness * dull + (1 - darkness) * tail

@@ -33,6 +33,8 @@ class Batch(NamedTuple):
     pcm: Tensor  # [batch, samples]
     names: Tensor  # [batch]
     under: Tensor  # [batch]: the name of what is mixed under a crop, -1 where nothing is
+    said: Tensor  # [spoken]: positions of the crops of speech
+    clean: Tensor  # [spoken, samples]: these crops before anything happened to them
 
 
 class Sampler:
@@ -56,6 +58,7 @@ class Sampler:
             if mask.any():
                 weight[mask] *= share / weight[mask].sum()
         self.log_weight = np.log(weight / weight.sum())
+        self.spoken = kind_of_name == "speech"
 
     def pick(self, batch: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         # The largest of weight plus Gumbel noise are a weighted draw without repetition.
@@ -150,6 +153,9 @@ class Batches(IterableDataset):  # type: ignore[type-arg]
             # Short windows give room for more of them at the same cost, long ones for fewer.
             drawn = pool.sampler.pick(self.size * SAMPLE_RATE // crop, rng)
             clips, names = (torch.from_numpy(ids).to(pool.device) for ids in drawn)
-            changed = augmenters[crop](cropper(clips, crop), names, untouched_share(step))
-            yield Batch(changed.samples, names, torch.where(changed.under >= 0, names[changed.under], -1))
+            said = torch.from_numpy(np.flatnonzero(pool.sampler.spoken[drawn[1]])).to(pool.device)
+            crops = cropper(clips, crop)
+            changed = augmenters[crop](crops, names, untouched_share(step))
+            under = torch.where(changed.under >= 0, names[changed.under], -1)
+            yield Batch(changed.samples, names, under, said, crops[said])
             step += 1

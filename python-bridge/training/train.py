@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from batches import Batch, Batches, Pool
-from losses import supervised_contrastive
+from losses import relations, supervised_contrastive
 from model import LEARNT, MEASURED, Encoder, measured_statistics
 from prepare import prepare
+from teacher import TAUGHT, SpeechTeacher
 
 HERE = Path(__file__).resolve().parent
 SEED = 6
@@ -32,12 +33,13 @@ PEAK_RATE = {"cuda": 1.6e-3, "cpu": 1.2e-3}
 LAST_SHARE, WARM_UP = 0.005, 200
 WEIGHT_DECAY = 0.05
 TEMPERATURE = 0.1
-REGRESSION_WEIGHT = 0.3
+#: Of the losses, in the order of what `Training` returns.
+LOSSES = {"contrastive": 1.0, "regression": 0.3, "relations": 1.0, "imitation": 1.0}
 AVERAGE_DECAY = 0.998
 CHECKPOINT_SECONDS = {"cuda": 45, "cpu": 300}
 STANDARDISATION_BATCHES = 30
 #: The weights that ship go on for this share of the time, validation clips included, from this share of the rate.
-SHIPPED_SHARE, AGAIN_SHARE = 0.2, 0.3
+SHIPPED_SHARE, AGAIN_SHARE = 0.2, 0.5
 
 
 class Training(nn.Module):
@@ -47,9 +49,12 @@ class Training(nn.Module):
         super().__init__()
         self.encoder = Encoder()
         self.statistics_head = nn.Linear(LEARNT, MEASURED)
+        self.speech_head = nn.Linear(LEARNT, TAUGHT)
+        self.standardise_taught = nn.BatchNorm1d(TAUGHT, affine=False)
         self.register_buffer("kin", kin)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, taught: Tensor) -> Tensor:
+        """Each of `LOSSES`; `taught` is what the teacher makes of `batch.clean`."""
         encoder = self.encoder
         with torch.no_grad():
             bands = encoder.logmel(batch.pcm)
@@ -60,7 +65,12 @@ class Training(nn.Module):
         vectors = nn.functional.normalize(learnt, dim=1)
         contrastive = supervised_contrastive(vectors, batch.names, batch.under, self.kin, TEMPERATURE)
         regression = nn.functional.smooth_l1_loss(self.statistics_head(learnt), measured)
-        return contrastive, regression
+        if len(batch.said) < 2:
+            return torch.stack([contrastive, regression, torch.zeros_like(regression), torch.zeros_like(regression)])
+        taught = self.standardise_taught(taught)
+        alike = relations(vectors[batch.said], taught, TEMPERATURE)
+        imitation = 1 - nn.functional.cosine_similarity(self.speech_head(learnt[batch.said]), taught, dim=1).mean()
+        return torch.stack([contrastive, regression, alike, imitation])
 
 
 def masked(bands: Tensor) -> Tensor:
@@ -138,7 +148,8 @@ def train(pool: Pool, run: Path, minutes: float, first: Path | None = None) -> N
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
     device = pool.device
-    training = Training(pool.kin).to(device)
+    training, teacher = Training(pool.kin).to(device), SpeechTeacher().to(device)
+    weights = torch.tensor(list(LOSSES.values()), device=device)
     parameters = list(training.parameters())
     optimiser = torch.optim.AdamW(
         [
@@ -182,25 +193,26 @@ def train(pool: Pool, run: Path, minutes: float, first: Path | None = None) -> N
         save(usable, {"encoder": ready.state_dict(), "stages": [*stages, stage]})
 
     training.train()
-    last_saved, started, sums = elapsed, time.monotonic() - elapsed, torch.zeros(3, device=device)
+    last_saved, started, sums = elapsed, time.monotonic() - elapsed, torch.zeros(len(LOSSES) + 1, device=device)
     for batch in batches_from(pool, SEED, step):
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step - began, elapsed / 60 / minutes, peak)
-        contrastive, regression = training(batch)
+        losses = training(batch, teacher(batch.clean))
         optimiser.zero_grad()
-        (contrastive + REGRESSION_WEIGHT * regression).backward()
+        (losses @ weights).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         step += 1
         update_average(average, training.encoder, min(AVERAGE_DECAY, (step + 1) / (step + 10)))
-        sums += torch.stack([contrastive.detach(), regression.detach(), torch.ones((), device=device)])
+        sums += torch.cat([losses.detach(), sums.new_ones(1)])
         if step % 50 == 0:
-            mean = (sums / sums[2]).tolist()  # waits for the GPU, so that the clock below tells the truth
+            means = (sums[:-1] / sums[-1]).tolist()  # waits for the GPU, so that the clock below tells the truth
             sums.zero_()
             if step % 200 == 0 or device.type == "cpu":
                 print(
-                    f"train: step {step}, {elapsed / 60:.1f}/{minutes:.1f} min, contrastive {mean[0]:.3f}, "
-                    f"regression {mean[1]:.3f}, rate {optimiser.param_groups[0]['lr']:.2e}",
+                    f"train: step {step}, {elapsed / 60:.1f}/{minutes:.1f} min, "
+                    + "".join(f"{name} {mean:.3f}, " for name, mean in zip(LOSSES, means, strict=True))
+                    + f"rate {optimiser.param_groups[0]['lr']:.2e}",
                     flush=True,
                 )
         elapsed = time.monotonic() - started

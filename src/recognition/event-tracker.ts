@@ -29,6 +29,8 @@ export interface SoundEvent {
   endTime: number;
   /** Windows that said so. */
   windows: number;
+  /** Where it was heard, if that is known. */
+  sourceId?: string;
 }
 
 /** What a window means for the events. */
@@ -37,74 +39,111 @@ export interface TrackedWindow {
   event?: SoundEvent;
   /** Whether the event is to be announced now. */
   announce: boolean;
-  /** Events that are over, now that this window is known; whole, from their first to their last window. */
+  /**
+   * Events that are over, now that this window is known; whole, from their first to their last window. Those of a
+   * source that is heard no more are still going on.
+   */
   ended: SoundEvent[];
 }
 
-/** Makes events of windows: asks for confirmation, announces each event once, and joins its windows. */
-export class EventTracker {
-  readonly #confirmations: number;
-  readonly #holdBack: number;
-  #candidate: SoundEvent | undefined;
-  readonly #going = new Map<string, SoundEvent>();
-  #sourceId: string | undefined;
+/** What goes on in one source. */
+interface Hearing {
+  candidate?: SoundEvent;
+  /** Announced and not over yet, by label. */
+  readonly going: Map<string, SoundEvent>;
+  /** Seconds. */
+  lastStart: number;
+}
 
-  constructor({ confirmations = 1, holdBackMs = 2000 }: EventTrackerOptions = {}) {
-    if (!Number.isInteger(confirmations) || confirmations < 1 || confirmations > 100) {
-      throw new AudioError(
-        'INVALID_ARGUMENT',
-        `confirmations is ${confirmations}; it must be a whole number of 1 to 100.`,
-      );
-    }
-    if (!(holdBackMs >= 0 && holdBackMs <= 3_600_000)) {
-      throw new AudioError(
-        'INVALID_ARGUMENT',
-        `holdBackMs is ${holdBackMs}; it must be 0 to 3,600,000 milliseconds.`,
-      );
-    }
-    this.#confirmations = confirmations;
-    this.#holdBack = holdBackMs / 1000;
+/**
+ * More sources than a flow has microphones. One that names each sound's source anew must not fill the memory: what
+ * goes on in the source that was heard least recently ends first.
+ */
+const mostSources = 256;
+
+/**
+ * Makes events of windows: asks for confirmation, announces each event once, and joins its windows. Each source is
+ * followed by itself, by its own time: what goes on in it ends when its time starts anew.
+ */
+export class EventTracker {
+  readonly #options: Required<EventTrackerOptions>;
+  /** Sources in which something goes on, the one heard last at the end. */
+  readonly #sources = new Map<string | undefined, Hearing>();
+
+  constructor(options: EventTrackerOptions = {}) {
+    this.#options = checked({ confirmations: 1, holdBackMs: 2000, ...options });
   }
 
-  hear(heard: HeardLabel): TrackedWindow {
-    const otherSource = heard.sourceId !== this.#sourceId;
-    if (heard.gap) this.#candidate = undefined;
-    this.#sourceId = heard.sourceId;
-    const ended = otherSource ? this.end() : this.#endOld(heard.startTime);
-    const { label } = heard;
-    if (label === undefined) {
-      this.#candidate = undefined;
-      return { announce: false, ended };
+  /** `options` are for this window, in front of those of the tracker. */
+  hear(heard: HeardLabel, options: EventTrackerOptions = {}): TrackedWindow {
+    const { confirmations, holdBackMs } = checked({ ...this.#options, ...options });
+    const { label, sourceId, startTime, endTime, gap } = heard;
+    const source: Hearing = this.#sources.get(sourceId) ?? { going: new Map(), lastStart: startTime };
+    const anew = startTime < source.lastStart;
+    source.lastStart = startTime;
+    if (gap || anew || label === undefined) delete source.candidate;
+    const over = (event: SoundEvent) =>
+      anew || holdBackMs === 0 || startTime - event.endTime > holdBackMs / 1000;
+    const ended = [...source.going.values()].filter(over);
+    for (const event of ended) source.going.delete(event.label);
+
+    let event = label === undefined ? undefined : source.going.get(label);
+    let announce = false;
+    if (event !== undefined) extend(event, heard);
+    else if (label !== undefined) {
+      if (source.candidate?.label !== label) {
+        const origin = sourceId === undefined ? {} : { sourceId };
+        source.candidate = { label, startTime, endTime, windows: 0, ...origin };
+      }
+      extend(source.candidate, heard);
+      announce = source.candidate.windows >= confirmations;
+      if (announce) {
+        event = source.candidate;
+        delete source.candidate;
+        if (holdBackMs > 0) source.going.set(label, event);
+      }
     }
-    const going = this.#going.get(label);
-    if (going !== undefined) {
-      extend(going, heard);
-      return { event: { ...going }, announce: false, ended };
-    }
-    if (this.#candidate?.label !== label) {
-      this.#candidate = { label, startTime: heard.startTime, endTime: heard.endTime, windows: 0 };
-    }
-    const candidate = this.#candidate;
-    extend(candidate, heard);
-    if (candidate.windows < this.#confirmations) return { announce: false, ended };
-    this.#candidate = undefined;
-    if (this.#holdBack > 0) this.#going.set(label, candidate);
-    return { event: { ...candidate }, announce: true, ended };
+    ended.push(...this.#keep(sourceId, source));
+    return event === undefined ? { announce, ended } : { event: { ...event }, announce, ended };
   }
 
   /** Ends all that goes on: nothing more is to come. */
   end(): SoundEvent[] {
-    this.#candidate = undefined;
-    const ended = [...this.#going.values()];
-    this.#going.clear();
-    return ended;
+    return [...this.#sources.keys()].flatMap((sourceId) => this.endSource(sourceId));
   }
 
-  #endOld(now: number): SoundEvent[] {
-    const ended = [...this.#going.values()].filter((event) => now - event.endTime > this.#holdBack);
-    for (const { label } of ended) this.#going.delete(label);
-    return ended;
+  /** Ends what goes on in one source: from it nothing more is to come. */
+  endSource(sourceId: string | undefined): SoundEvent[] {
+    const source = this.#sources.get(sourceId);
+    this.#sources.delete(sourceId);
+    return source === undefined ? [] : [...source.going.values()];
   }
+
+  /** Returns what had to end for it. */
+  #keep(sourceId: string | undefined, source: Hearing): SoundEvent[] {
+    // Taken out and put back: the Map's order is then that of hearing.
+    this.#sources.delete(sourceId);
+    if (source.candidate === undefined && source.going.size === 0) return [];
+    this.#sources.set(sourceId, source);
+    return this.#sources.size > mostSources ? this.endSource(this.#sources.keys().next().value) : [];
+  }
+}
+
+function checked(options: Required<EventTrackerOptions>): Required<EventTrackerOptions> {
+  const { confirmations, holdBackMs } = options;
+  if (!Number.isInteger(confirmations) || confirmations < 1 || confirmations > 100) {
+    throw new AudioError(
+      'INVALID_ARGUMENT',
+      `confirmations is ${confirmations}; it must be a whole number of 1 to 100.`,
+    );
+  }
+  if (!(holdBackMs >= 0 && holdBackMs <= 3_600_000)) {
+    throw new AudioError(
+      'INVALID_ARGUMENT',
+      `holdBackMs is ${holdBackMs}; it must be 0 to 3,600,000 milliseconds.`,
+    );
+  }
+  return options;
 }
 
 function extend(event: SoundEvent, heard: HeardLabel): void {

@@ -34,8 +34,11 @@ export async function learnThresholds(
   const others = new Map<string, number[]>();
   let turn = performance.now();
   for (let row = 0; row < examples.size; row++) {
+    const known = examples.label(row);
+    // It may be any of the labels that it was not said not to be.
+    if (known === undefined) continue;
     for (const { label, similarity } of examples.scoreWithout(row)) {
-      const lists = label === examples.label(row) ? own : others;
+      const lists = label === known ? own : others;
       const list = lists.get(label);
       if (list === undefined) lists.set(label, [similarity]);
       else list.push(similarity);

@@ -1,4 +1,5 @@
 import type { PatternQuery, StoredPattern } from '../pattern.ts';
+import { refusedLabels } from '../storage/refused-labels.ts';
 
 /** What recognition needs of a memory; `FeatureStorage` is one. */
 export interface LabelledMemory {
@@ -22,7 +23,10 @@ const mostInAll = 2000;
 /** Seconds; examples nearer than this in one source are the same hearing, cut twice. */
 const sameHearing = 0.5;
 
-/** The labelled patterns of a memory, ready to be compared: newest first, a bounded number of each label. */
+/**
+ * The labelled patterns of a memory, and those that were taught as not being one of the labels, ready to be compared:
+ * newest first, a bounded number of each label.
+ */
 export class LabelledExamples {
   readonly labels: readonly string[];
   readonly #patterns: readonly StoredPattern[];
@@ -50,23 +54,25 @@ export class LabelledExamples {
     this.#similarities = new Float32Array(this.#patterns.length);
     for (const [row, { pattern, metadata }] of this.#patterns.entries()) {
       this.#rows.set(unit(pattern.features), row * this.#dimensions);
-      if (typeof metadata.notLabel !== 'string') continue;
-      this.#refusals.set(metadata.notLabel, [...(this.#refusals.get(metadata.notLabel) ?? []), row]);
+      for (const refused of refusedLabels(metadata)) {
+        this.#refusals.set(refused, [...(this.#refusals.get(refused) ?? []), row]);
+      }
     }
   }
 
-  /** Reads the newest examples of each label. */
+  /** Reads the newest examples and counterexamples of each label. */
   static async read(memory: LabelledMemory): Promise<LabelledExamples> {
     const { labels } = await memory.stats();
     const names = Object.keys(labels);
     const limit = Math.max(1, Math.min(mostPerLabel, Math.floor(mostInAll / Math.max(1, names.length))));
-    const patterns: StoredPattern[] = [];
-    for (const label of names.slice(0, mostInAll)) {
-      patterns.push(
-        ...(await memory.queryPatterns({ label, limit, sortBy: 'createdAt', sortDirection: 'desc' })),
-      );
+    const patterns = new Map<string, StoredPattern>();
+    for (const criterion of ['label', 'notLabel'] as const) {
+      for (const label of names.slice(0, mostInAll)) {
+        const newest = { [criterion]: label, limit, sortBy: 'createdAt', sortDirection: 'desc' } as const;
+        for (const stored of await memory.queryPatterns(newest)) patterns.set(stored.pattern.id, stored);
+      }
     }
-    return new LabelledExamples(patterns);
+    return new LabelledExamples([...patterns.values()]);
   }
 
   get size(): number {
@@ -77,8 +83,9 @@ export class LabelledExamples {
     return this.#patterns[row]!.pattern.id;
   }
 
-  label(row: number): string {
-    return this.labels[this.#labelOf[row]!]!;
+  /** Undefined for what was only taught as not being something. */
+  label(row: number): string | undefined {
+    return this.labels[this.#labelOf[row]!];
   }
 
   has(id: string): boolean {

@@ -1,5 +1,7 @@
 import type { Observable, Subscription } from 'rxjs';
 import type { StoredPattern } from '../pattern.ts';
+import { refusedLabels } from '../storage/refused-labels.ts';
+import { backgroundLabel } from './background-label.ts';
 import { assumedSteepness, type LearntThresholds, learnThresholds } from './label-thresholds.ts';
 import { LabelledExamples, type LabelledMemory } from './labelled-examples.ts';
 import type { LabelVote, Recognition } from './recognition.ts';
@@ -30,8 +32,9 @@ const untaught: LearntThresholds = { thresholds: new Map(), steepness: assumedSt
  * Tells which of the labels in a memory a sound is, or that it is none of them. What is labelled, corrected or
  * deleted in the memory is taken up by itself.
  *
- * A pattern whose label is one of `backgroundLabels` stands for what is to be ignored. One that has, beside it,
- * `notLabel: 'doorbell'` in its metadata says that a sound like it is no doorbell, however like one it may be.
+ * A pattern whose label is one of `backgroundLabels` stands for what is to be ignored. One that has `notLabel: 'doorbell'`
+ * in its metadata, with or without a label of its own, says that a sound like it is no doorbell, however like one it may
+ * be.
  */
 export class Recogniser {
   readonly #memory: RecognisedMemory;
@@ -48,7 +51,7 @@ export class Recogniser {
 
   constructor(memory: RecognisedMemory, options: RecogniserOptions = {}) {
     this.#memory = memory;
-    const { threshold = 0.6, minimumConfidence = 0.5, backgroundLabels = ['background'] } = options;
+    const { threshold = 0.6, minimumConfidence = 0.5, backgroundLabels = [backgroundLabel] } = options;
     this.#options = { threshold, minimumConfidence, backgroundLabels };
   }
 
@@ -118,8 +121,10 @@ export class Recogniser {
       return;
     this.#changes = this.#memory.watch().subscribe({
       next: (change) => {
-        const labelled = change.kind !== 'deleted' && change.stored.metadata.label !== undefined;
-        if (labelled || this.#examples?.has(change.id)) this.#unread = true;
+        const teaches =
+          change.kind !== 'deleted' &&
+          (change.stored.metadata.label !== undefined || refusedLabels(change.stored.metadata).length > 0);
+        if (teaches || this.#examples?.has(change.id)) this.#unread = true;
       },
       error: () => {
         this.#changes = undefined;

@@ -34,7 +34,7 @@ export interface Suggestions {
 
 /** The last action in the words that a button needs. */
 export interface UndoSummary {
-  kind: 'label' | 'delete';
+  kind: 'label' | 'refuse' | 'delete';
   label?: string;
   sounds: number;
 }

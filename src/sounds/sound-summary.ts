@@ -1,9 +1,12 @@
 import type { StoredPattern } from '../pattern.ts';
+import { refusedLabels } from '../storage/refused-labels.ts';
 
 /** A sound as a list shows it: plain JSON, without its vector. */
 export interface SoundSummary {
   id: string;
   label?: string;
+  /** What it was said not to be. */
+  notLabel?: string[];
   sourceId: string;
   tags?: string[];
   type: string;
@@ -46,6 +49,8 @@ export function summarise({ pattern, metadata }: StoredPattern): SoundSummary {
     high: pattern.frequencyRange.high,
   };
   if (metadata.label !== undefined) summary.label = metadata.label;
+  const refused = refusedLabels(metadata);
+  if (refused.length > 0) summary.notLabel = refused;
   if (metadata.tags !== undefined) summary.tags = metadata.tags;
   return summary;
 }

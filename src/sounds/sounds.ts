@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PatternMetadata, StoredPattern } from '../pattern.ts';
 import type { FeatureStorage } from '../storage/index.ts';
+import { refusedLabels } from '../storage/refused-labels.ts';
 import { type ClipPicture, clipPicture } from './clip-picture.ts';
 import { packMap } from './packed-map.ts';
 import type { SoundSearch } from './search-text.ts';
@@ -15,7 +16,7 @@ import type {
 import { SoundError } from './sound-error.ts';
 import { SoundMap } from './sound-map.ts';
 import { type SoundDetails, type SoundSummary, summarise } from './sound-summary.ts';
-import { UndoLog } from './undo-log.ts';
+import { type Naming, type NamingChange, soundsOf, type UndoableAction, UndoLog } from './undo-log.ts';
 
 const pageSize = 30;
 /** Of a search that the memory cannot answer by itself, so many sounds are looked at before an answer is given. */
@@ -147,25 +148,31 @@ export class Sounds {
   /** Sets the label of all selected sounds, or takes it away. Sounds that are gone are left out. */
   async label(selection: SoundSelection, label: string | undefined): Promise<Change> {
     const labelled = label === undefined ? {} : { label };
-    const before: { id: string; label?: string }[] = [];
-    const remember = () => this.#remember({ kind: 'label', before, ...labelled }, before.length);
-    try {
-      await this.#relabel(
-        this.#idsAt(selection).map((id) => ({ id, ...labelled })),
-        before,
-      );
-    } catch (error) {
-      remember();
-      throw error;
-    }
-    return remember();
+    return this.#rename({ kind: 'label', ...labelled, changes: [] }, this.#idsAt(selection), (known) =>
+      naming(label, refusedLabels(known)),
+    );
   }
 
-  /** Gives all sounds of a label another one; with the name of a label that is there, the two become one. */
+  /** Says of all selected sounds that they are not what `label` means; where it is their label, that goes. */
+  async refuse(selection: SoundSelection, label: string): Promise<Change> {
+    return this.#rename({ kind: 'refuse', label, changes: [] }, this.#idsAt(selection), (known) =>
+      naming(known.label === label ? undefined : known.label, [...refusedLabels(known), label]),
+    );
+  }
+
+  /**
+   * Gives all sounds of a label another one; with the name of a label that is there, the two become one. What was
+   * said not to be the one is then said not to be the other.
+   */
   async rename(from: string, to: string): Promise<Change> {
-    const ids: string[] = [];
-    for await (const { pattern } of this.#memory.iteratePatterns({ label: from })) ids.push(pattern.id);
-    return this.label({ ids }, to);
+    const ids = new Set<string>();
+    for (const query of [{ label: from }, { notLabel: from }]) {
+      for await (const { pattern } of this.#memory.iteratePatterns(query)) ids.add(pattern.id);
+    }
+    const renamed = (label: string) => (label === from ? to : label);
+    return this.#rename({ kind: 'label', label: to, changes: [] }, [...ids], (known) =>
+      naming(known.label && renamed(known.label), refusedLabels(known).map(renamed)),
+    );
   }
 
   async remove(selection: SoundSelection): Promise<Change> {
@@ -178,10 +185,10 @@ export class Sounds {
         if (await this.#memory.deletePattern(id)) sounds.push(clip ? { stored, clip } : { stored });
       }
     } catch (error) {
-      this.#remember({ kind: 'delete', sounds }, sounds.length);
+      this.#remember({ kind: 'delete', sounds });
       throw error;
     }
-    return this.#remember({ kind: 'delete', sounds }, sounds.length);
+    return this.#remember({ kind: 'delete', sounds });
   }
 
   get undoable(): UndoSummary | undefined {
@@ -194,8 +201,14 @@ export class Sounds {
     const action = this.#undo.pop();
     if (!summary || !action) throw new SoundError('NOTHING_TO_UNDO', 'There is nothing left to undo.');
     try {
-      if (action.kind === 'label') await this.#relabel(action.before, [], action.label);
-      else {
+      if (action.kind !== 'delete') {
+        const changes = new Map(action.changes.map((change) => [change.id, change]));
+        // What somebody changed since is left alone.
+        await this.#change([...changes.keys()], [], (known, id) => {
+          const { before, after } = changes.get(id) as NamingChange;
+          return isSame(known, after) ? before : known;
+        });
+      } else {
         await this.#memory.storePatterns(
           action.sounds.map(({ stored: { pattern, metadata }, clip }) =>
             clip ? { pattern, metadata, clip } : { pattern, metadata },
@@ -249,32 +262,48 @@ export class Sounds {
     return found.filter((stored) => stored !== undefined).map(summarise);
   }
 
-  /**
-   * Sets labels and adds what they were to `before`. With `only`, a sound that carries another label by now is left
-   * alone: somebody changed it after the action that is being taken back.
-   */
-  async #relabel(
-    wanted: { id: string; label?: string }[],
-    before: { id: string; label?: string }[],
-    ...only: [label?: string]
+  /** Changes names, and remembers what was done also where it fails half-way. */
+  async #rename(
+    action: UndoableAction & { changes: NamingChange[] },
+    ids: string[],
+    wanted: (known: Naming) => Naming,
+  ): Promise<Change> {
+    try {
+      await this.#change(ids, action.changes, wanted);
+    } catch (error) {
+      this.#remember(action);
+      throw error;
+    }
+    return this.#remember(action);
+  }
+
+  /** Names each sound as `wanted` makes of how it is named now, and adds what that changed to `changes`. */
+  async #change(
+    ids: string[],
+    changes: NamingChange[],
+    wanted: (known: Naming, id: string) => Naming,
   ): Promise<void> {
-    const one = async ({ id, label }: { id: string; label?: string }) => {
+    const one = async (id: string) => {
       const stored = await this.#memory.getPatternById(id);
-      if (!stored || stored.metadata.label === label) return;
-      if (only.length > 0 && stored.metadata.label !== only[0]) return;
-      const known = stored.metadata.label;
-      await this.#memory.updatePattern(id, { metadata: { label } as Partial<PatternMetadata> });
-      before.push(known === undefined ? { id } : { id, label: known });
+      if (!stored) return;
+      const { label, notLabel } = stored.metadata;
+      const before = { ...(label !== undefined && { label }), ...(notLabel !== undefined && { notLabel }) };
+      const after = wanted(before, id);
+      if (isSame(before, after)) return;
+      const metadata = { label: undefined, notLabel: undefined, ...after };
+      await this.#memory.updatePattern(id, { metadata: metadata as Partial<PatternMetadata> });
+      changes.push({ id, before, after });
     };
-    for (let i = 0; i < wanted.length; i += updatesAtOnce) {
-      const done = await Promise.allSettled(wanted.slice(i, i + updatesAtOnce).map(one));
+    for (let i = 0; i < ids.length; i += updatesAtOnce) {
+      const done = await Promise.allSettled(ids.slice(i, i + updatesAtOnce).map(one));
       const failed = done.find((one) => one.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
     }
   }
 
-  #remember(action: Parameters<UndoLog['push']>[0], sounds: number): Change {
-    return { sounds, undoable: sounds > 0 && this.#undo.push(action) };
+  #remember(action: UndoableAction): Change {
+    const something = (action.kind === 'delete' ? action.sounds : action.changes).length > 0;
+    return { sounds: soundsOf(action), undoable: something && this.#undo.push(action) };
   }
 
   #picture({ pattern, metadata }: StoredPattern, clip: Uint8Array | undefined): Partial<ClipPicture> {
@@ -290,11 +319,13 @@ export class Sounds {
   }
 
   /** Candidates come from shortened vectors; the similarity that is shown is that of the whole ones. */
-  async #bestMatch({ pattern }: StoredPattern, rows: number[]): Promise<SoundDetails['match']> {
+  async #bestMatch({ pattern, metadata }: StoredPattern, rows: number[]): Promise<SoundDetails['match']> {
+    const refused = refusedLabels(metadata);
     let best: SoundDetails['match'];
     for (const row of rows) {
       const other = await this.#memory.getPatternById(this.#map?.catalogue.idOf(row) ?? '');
       if (!other || other.metadata.label === undefined || other.pattern.id === pattern.id) continue;
+      if (refused.includes(other.metadata.label)) continue;
       const similarity = cosine(pattern.features, other.pattern.features);
       if (similarity > (best?.similarity ?? 0)) {
         best = { id: other.pattern.id, label: other.metadata.label, similarity };
@@ -302,6 +333,21 @@ export class Sounds {
     }
     return best;
   }
+}
+
+/** Nothing is at once said to be something and not to be it. */
+function naming(label: string | undefined, refused: string[]): Naming {
+  const not = [...new Set(refused)].filter((other) => other !== label);
+  const [only, ...more] = not;
+  return {
+    ...(label !== undefined && { label }),
+    ...(only !== undefined && { notLabel: more.length === 0 ? only : not }),
+  };
+}
+
+function isSame(one: Naming, other: Naming): boolean {
+  const [a, b] = [refusedLabels(one), refusedLabels(other)];
+  return one.label === other.label && a.length === b.length && a.every((label, i) => label === b[i]);
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {

@@ -1,5 +1,14 @@
-import type { StoredPattern } from '../pattern.ts';
+import type { PatternMetadata, StoredPattern } from '../pattern.ts';
 import type { UndoSummary } from './sound-answers.ts';
+
+/** What a sound is called, and what it was said not to be. */
+export type Naming = Pick<PatternMetadata, 'label' | 'notLabel'>;
+
+export interface NamingChange {
+  id: string;
+  before: Naming;
+  after: Naming;
+}
 
 /** What was done, in a form that can be taken back. */
 export type UndoableAction =
@@ -7,8 +16,13 @@ export type UndoableAction =
       kind: 'label';
       /** The label that was set; absent where labels were taken away. */
       label?: string;
-      /** What each sound was called before. */
-      before: { id: string; label?: string }[];
+      changes: NamingChange[];
+    }
+  | {
+      kind: 'refuse';
+      /** What the sounds were said not to be. */
+      label: string;
+      changes: NamingChange[];
     }
   | { kind: 'delete'; sounds: { stored: StoredPattern; clip?: Uint8Array }[] };
 
@@ -40,16 +54,23 @@ export class UndoLog {
   get last(): UndoSummary | undefined {
     const action = this.#actions.at(-1)?.action;
     if (!action) return undefined;
-    if (action.kind === 'delete') return { kind: 'delete', sounds: action.sounds.length };
-    const summary: UndoSummary = { kind: 'label', sounds: action.before.length };
-    if (action.label !== undefined) summary.label = action.label;
+    const summary: UndoSummary = { kind: action.kind, sounds: soundsOf(action) };
+    if (action.kind !== 'delete' && action.label !== undefined) summary.label = action.label;
     return summary;
   }
 }
 
+/** How many sounds an action was about, as people count them. */
+export function soundsOf(action: UndoableAction): number {
+  if (action.kind === 'delete') return action.sounds.length;
+  if (action.kind === 'refuse') return action.changes.length;
+  // A counterexample follows the name of its label, but is not named.
+  return action.changes.filter(({ before, after }) => before.label !== after.label).length;
+}
+
 /** Roughly what an action holds in memory. */
 function size(action: UndoableAction): number {
-  if (action.kind === 'label') return action.before.length * 200;
+  if (action.kind !== 'delete') return action.changes.length * 400;
   return action.sounds.reduce(
     (sum, { stored, clip }) => sum + 1000 + stored.pattern.features.byteLength + (clip?.byteLength ?? 0),
     0,

@@ -50,6 +50,7 @@ export function checkPattern(given: NewStoredPattern, features: Float32Array, no
     'say which microphone, file or stream it came from',
   );
   const label = metadata.label === undefined ? undefined : checkText('metadata.label', metadata.label);
+  for (const refused of [metadata.notLabel ?? []].flat()) checkText('metadata.notLabel', refused);
   const tags = checkPatternTags(metadata.tags);
   const encoder =
     metadata.encoder === undefined ? undefined : checkEncoder('metadata.encoder', metadata.encoder);

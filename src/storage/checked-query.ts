@@ -8,6 +8,7 @@ export interface CheckedQuery {
   type: string | undefined;
   sourceId: string | undefined;
   label: string | undefined;
+  notLabel: string | undefined;
   tags: readonly string[];
   time: Range | undefined;
   frequency: Range | undefined;
@@ -31,6 +32,7 @@ export const queryCriteria: ReadonlySet<string> = new Set([
   'confidenceThreshold',
   'sourceId',
   'label',
+  'notLabel',
   'tags',
   'createdAt',
   'sortBy',
@@ -69,6 +71,7 @@ export function checkQuery(query: unknown): CheckedQuery {
     type: optionalText('type', given.type),
     sourceId: optionalText('sourceId', given.sourceId),
     label: optionalText('label', given.label),
+    notLabel: optionalText('notLabel', given.notLabel),
     tags: checkTags(given.tags),
     time: checkRange('timeRange', given.timeRange),
     frequency: checkRange('frequencyRange', given.frequencyRange),

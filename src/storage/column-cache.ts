@@ -12,20 +12,21 @@ import { blockRows, type ColumnBlock, numericColumns, type PatternColumns } from
  * `sequence`, and is read from its record by whoever loads the file.
  */
 interface Head {
-  format: 'earmark-columns.v2';
+  format: 'earmark-columns.v3';
   memory: string;
   sequence: number;
   slices: { rows: number; idBytes: number }[];
   types: (string | null)[];
   sources: (string | null)[];
   labels: (string | null)[];
+  refused: (string | null)[];
   tags: (string | null)[];
 }
 
 const encoder = new TextEncoder();
 // A mark at the start of a text is the first character of an id like any other.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const format = 'earmark-columns.v2';
+const format = 'earmark-columns.v3';
 /** Packed in one turn of the event loop; a whole block would take 40 ms. Divides `blockRows`. */
 const sliceRows = 8_192;
 
@@ -54,6 +55,7 @@ export async function saveColumns(
     types: columns.types.table(),
     sources: columns.sources.table(),
     labels: columns.labels.table(),
+    refused: columns.refused.table(),
     tags: columns.tags.table(),
   };
   const text = encoder.encode(JSON.stringify(head));
@@ -103,6 +105,7 @@ export async function loadColumns(
   columns.types.restore(head.types);
   columns.sources.restore(head.sources);
   columns.labels.restore(head.labels);
+  columns.refused.restore(head.refused);
   columns.tags.restore(head.tags);
   let offset = 4 + headBytes;
   for (const [number, { rows, idBytes }] of head.slices.entries()) {
@@ -115,6 +118,7 @@ export async function loadColumns(
   columns.types.sweep();
   columns.sources.sweep();
   columns.labels.sweep();
+  columns.refused.sweep();
   columns.tags.sweep();
   return head.sequence;
 }
@@ -184,6 +188,7 @@ function claim(columns: PatternColumns, block: ColumnBlock, first: number, rows:
     columns.types.claim(block.type[row]!);
     columns.sources.claim(block.source[row]!);
     if (block.label[row] !== 0) columns.labels.claim(block.label[row]!);
+    columns.refused.claim(block.refused[row]!);
     columns.tags.claim(block.tags[row]!);
     columns.count += 1;
   }

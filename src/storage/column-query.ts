@@ -82,6 +82,7 @@ export function matchesRow(columns: PatternColumns, query: CheckedQuery, slot: n
     has(query.type, columns.types.text(block.type[row]!)) &&
     has(query.sourceId, columns.sources.text(block.source[row]!)) &&
     has(query.label, columns.labels.text(block.label[row]!)) &&
+    (query.notLabel === undefined || columns.refused.containing([query.notLabel]).has(block.refused[row]!)) &&
     overlaps(query.time, block.start[row]!, block.end[row]!) &&
     overlaps(query.frequency, block.low[row]!, block.high[row]!) &&
     overlaps(query.created, block.created[row]!, block.created[row]!) &&
@@ -274,11 +275,11 @@ function compile(columns: PatternColumns, query: CheckedQuery): Filter[] | undef
 
   const filters: Filter[] = [firstRows(equals[0]?.[0], equals[0]?.[1])];
   for (const [column, code] of equals.slice(1)) filters.push(keepEqual(column, code!));
-  if (query.tags.length > 0) {
-    const codes = columns.tags.containing(query.tags);
-    if (codes.size === 0) return undefined;
-    filters.push(keepTags(codes));
-  }
+  const sets: [column: 'tags' | 'refused', codes: Set<number>][] = [];
+  if (query.notLabel !== undefined) sets.push(['refused', columns.refused.containing([query.notLabel])]);
+  if (query.tags.length > 0) sets.push(['tags', columns.tags.containing(query.tags)]);
+  if (sets.some(([, codes]) => codes.size === 0)) return undefined;
+  for (const [column, codes] of sets) filters.push(keepSets(column, codes));
   if (query.confidence !== undefined) filters.push(keepConfident(query.confidence));
   if (query.time !== undefined) filters.push(keepOverlap('start', 'end', query.time));
   if (query.frequency !== undefined) filters.push(keepOverlap('low', 'high', query.frequency));
@@ -323,19 +324,19 @@ function keepEqual(column: 'type' | 'source' | 'label', code: number): Filter {
   };
 }
 
-function keepTags(codes: Set<number>): Filter {
+function keepSets(column: 'tags' | 'refused', codes: Set<number>): Filter {
   // By code, since a look into a set per row takes ten times as long.
   let highest = 0;
   for (const code of codes) highest = Math.max(highest, code);
   const isWanted = new Uint8Array(highest + 1);
   for (const code of codes) isWanted[code] = 1;
   return (block, rows, count) => {
-    const { tags } = block;
+    const values = block[column];
     let kept = 0;
     for (let n = 0; n < count; n++) {
       const row = rows[n]!;
       rows[kept] = row;
-      kept += isWanted[tags[row]!] === 1 ? 1 : 0;
+      kept += isWanted[values[row]!] === 1 ? 1 : 0;
     }
     return kept;
   };

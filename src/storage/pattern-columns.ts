@@ -9,6 +9,8 @@ export interface ColumnBlock {
   type: Uint32Array;
   source: Uint32Array;
   label: Uint32Array;
+  /** What it is not. */
+  refused: Uint32Array;
   tags: Uint32Array;
   start: Float64Array;
   end: Float64Array;
@@ -28,6 +30,7 @@ export const numericColumns = [
   'type',
   'source',
   'label',
+  'refused',
   'tags',
   'sequence',
   'start',
@@ -43,6 +46,7 @@ export interface ColumnRow {
   type: string;
   sourceId: string;
   label: string | undefined;
+  refused: readonly string[];
   tags: readonly string[];
   startTime: number;
   endTime: number;
@@ -59,6 +63,7 @@ export class PatternColumns {
   readonly types = new InternedStrings();
   readonly sources = new InternedStrings();
   readonly labels = new InternedStrings();
+  readonly refused = new InternedTags();
   readonly tags = new InternedTags();
   /** Number of patterns. */
   count = 0;
@@ -70,6 +75,7 @@ export class PatternColumns {
     block.type[i] = this.types.acquire(row.type);
     block.source[i] = this.sources.acquire(row.sourceId);
     block.label[i] = row.label === undefined ? 0 : this.labels.acquire(row.label);
+    block.refused[i] = this.refused.acquire(row.refused);
     block.tags[i] = this.tags.acquire(row.tags);
     block.start[i] = row.startTime;
     block.end[i] = row.endTime;
@@ -89,6 +95,7 @@ export class PatternColumns {
     this.types.release(block.type[i]!);
     this.sources.release(block.source[i]!);
     if (block.label[i] !== 0) this.labels.release(block.label[i]!);
+    this.refused.release(block.refused[i]!);
     this.tags.release(block.tags[i]!);
     block.type[i] = 0;
     block.source[i] = 0;
@@ -115,6 +122,7 @@ export class PatternColumns {
         type: new Uint32Array(blockRows),
         source: new Uint32Array(blockRows),
         label: new Uint32Array(blockRows),
+        refused: new Uint32Array(blockRows),
         tags: new Uint32Array(blockRows),
         start: new Float64Array(blockRows),
         end: new Float64Array(blockRows),

@@ -14,6 +14,7 @@ import type { PatternPage } from './feature-storage.ts';
 import type { FeatureVectorDatabase } from './feature-vector-database.ts';
 import { blockRows, PatternColumns } from './pattern-columns.ts';
 import { isRecordWhole, readRecord, readRecordHead, readRecordText } from './record.ts';
+import { refusedLabels } from './refused-labels.ts';
 
 /** Patterns fetched before the event loop gets a turn: about three milliseconds. */
 const fetchedAtOnce = 256;
@@ -78,6 +79,7 @@ export class PatternRepository {
       type,
       sourceId: metadata.sourceId,
       label: metadata.label,
+      refused: refusedLabels(metadata),
       tags: metadata.tags ?? [],
       startTime: head.startTime,
       endTime: head.endTime,

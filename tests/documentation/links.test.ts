@@ -23,6 +23,12 @@ it('shows every picture that is kept', () => {
   expect(pictures.filter((name) => !shown.includes(name))).toEqual([]);
 });
 
+it('shows each step of the first minute in the README', () => {
+  const steps = readdirSync(path.join(root, 'docs', 'images')).filter((name) => name.startsWith('newcomer-'));
+  expect(steps).toHaveLength(4);
+  expect(linksOf('README.md')).toEqual(expect.arrayContaining(steps.map((name) => `docs/images/${name}`)));
+});
+
 it('can be reached from the index of docs/, page by page', () => {
   const reached = new Set<string>();
   const follow = (page: string) => {

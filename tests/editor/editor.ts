@@ -126,6 +126,32 @@ export class Editor {
     await this.page.waitForTimeout(400);
   }
 
+  /** Gives the upper of the two panels at the right more room. */
+  async lowerSeparator(pixels: number): Promise<void> {
+    const handle = this.page.locator('#red-ui-sidebar .red-ui-sidebar-section-separator');
+    const { x, y, width, height } = (await handle.boundingBox())!;
+    await this.page.mouse.move(x + width / 2, y + height / 2);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + width / 2, y + height / 2 + pixels, { steps: 8 });
+    await this.page.mouse.up();
+  }
+
+  /** Keeps a picture of the open dialog, down to its last row. */
+  async dialogPicture(name: string): Promise<void> {
+    const { page } = this;
+    const viewport = page.viewportSize()!;
+    // Room for the longest of them.
+    await page.setViewportSize({ ...viewport, height: 1000 });
+    const tray = page.locator('.red-ui-tray').last();
+    const head = (await tray.locator('.red-ui-tray-header').boundingBox())!;
+    const last = await tray
+      .locator('.earmark-form')
+      .evaluate((form) => Math.max(...[...form.children].map((row) => row.getBoundingClientRect().bottom)));
+    const { x, y, width } = head;
+    await picture(page, `dialog-${name}`, { x, y, width, height: last + 16 - y });
+    await page.setViewportSize(viewport);
+  }
+
   async closeDialog(): Promise<void> {
     await this.page.locator('#node-dialog-cancel:visible, #node-config-dialog-cancel:visible').last().click();
     await this.page.waitForTimeout(400);
@@ -188,8 +214,20 @@ export async function picture(
   clip?: { x: number; y: number; width: number; height: number },
 ): Promise<void> {
   if (!process.env.EARMARK_SCREENSHOTS) return;
-  // Node-RED's own short messages would lie over what is to be seen.
+  // What is not part of the subject: Node-RED's short messages and tips, and what was said about the last action.
+  await page.evaluate("globalThis.RED?.actions?.invoke('core:toggle-show-tips', false)");
   await page.locator('.red-ui-notification:visible').first().waitFor({ state: 'hidden' });
+  await page.waitForFunction("!document.querySelector('.earmark-message')?.textContent");
+  // A row that a panel's edge cuts looks like a fault in a picture that cannot be scrolled.
+  const cutRows = (hide: boolean) =>
+    page.evaluate((hide) => {
+      for (const row of document.querySelectorAll<HTMLElement>('.earmark-scroll .earmark-sound')) {
+        const { bottom } = row.closest('.earmark-scroll')!.getBoundingClientRect();
+        row.style.visibility = hide && row.getBoundingClientRect().bottom > bottom ? 'hidden' : '';
+      }
+    }, hide);
+  await cutRows(true);
   const folder = path.join(import.meta.dirname, '..', '..', 'docs', 'images');
   await page.screenshot({ path: path.join(folder, `${name}.png`), ...(clip && { clip }) });
+  await cutRows(false);
 }

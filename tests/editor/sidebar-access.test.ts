@@ -35,10 +35,10 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
 
   function ask(
     route: string,
-    options: { user?: string; body?: unknown; type?: string } = {},
+    options: { user?: string; body?: unknown; type?: string; under?: string } = {},
   ): Promise<Response> {
-    const { user, body, type = 'application/json' } = options;
-    return fetch(`${server.url}earmark/memories${route}`, {
+    const { user, body, type = 'application/json', under = 'memories' } = options;
+    return fetch(`${server.url}earmark/${under}${route}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
         ...(user && { authorization: `Bearer ${tokens[user]}` }),
@@ -61,6 +61,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
   ];
   const writing: [string, unknown][] = [
     ['/home-memory/label', { ids: ['ring-2'], label: 'x' }],
+    ['/home-memory/refuse', { ids: ['ring-1'], label: 'doorbell' }],
     ['/home-memory/rename', { from: 'doorbell', to: 'x' }],
     ['/home-memory/delete', { ids: ['ring-1'] }],
     ['/home-memory/undo', {}],
@@ -88,6 +89,24 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
     };
     expect(sounds.map(({ label }) => label).sort()).toEqual(['doorbell', undefined]);
   });
+
+  /** What the nodes' dialogs ask, and what they answer somebody who may. */
+  const dialogs: [string, string, unknown, string[], number][] = [
+    ['capture', '/devices', undefined, ['reader', 'writer'], 200],
+    ['bridge', '/home-bridge/models', undefined, ['reader', 'writer'], 200],
+    // Empty, so that no microphone is opened and no server asked.
+    ['capture', '/some-node/test', {}, ['writer'], 400],
+    ['bridge', '/test', {}, ['writer'], 400],
+  ];
+  test.each(dialogs)(
+    'the route /earmark/%s%s answers only who may ask it',
+    async (under, route, body, may, answer) => {
+      for (const user of [undefined, 'nobody', 'reader', 'writer']) {
+        const { status } = await ask(route, { under, body, ...(user && { user }) });
+        expect(status, user).toBe(user !== undefined && may.includes(user) ? answer : 401);
+      }
+    },
+  );
 
   test('the clip is what was stored, as a WAV file that no browser takes for something else', async () => {
     const response = await ask('/home-memory/sounds/ring-1/clip', { user: 'reader' });
@@ -123,6 +142,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
       400,
       'INVALID',
     ],
+    ['no label to refuse', '/home-memory/refuse', { ids: ['ring-1'], label: ' ' }, 400, 'INVALID'],
     [
       'rows of another map',
       '/home-memory/label',

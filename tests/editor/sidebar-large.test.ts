@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noBrowser } from './editor.ts';
-import { picture, SidebarServer } from './sidebar-page.ts';
+import { dotColour, picture, pointsOf, SidebarServer } from './sidebar-page.ts';
 
 const sounds = 100_000;
 const minute = 60_000;
@@ -24,36 +24,63 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
     await server?.stop();
   });
 
+  const rows = () => page.locator('.earmark-grid .earmark-sound');
+
   /**
-   * Milliseconds that the page works for an action until its second frame, one of nine. It is the main thread's
-   * own time: what else the machine does meanwhile must not decide the test.
+   * The most milliseconds that the page works for an action, of nine. It is the main thread's own time: what else
+   * the machine does meanwhile must not decide the test. What comes after the answer, as the rows' pictures do, is
+   * waited for in between.
    */
-  async function answerTime(action: string): Promise<number> {
+  async function answerTime(
+    act: (i: number) => Promise<unknown>,
+    settle: () => Promise<unknown> = async () => undefined,
+  ): Promise<number> {
     const session = await page.context().newCDPSession(page);
     await session.send('Performance.enable', { timeDomain: 'threadTicks' });
     const worked = async () => {
       const { metrics } = await session.send('Performance.getMetrics');
       return metrics.find(({ name }) => name === 'TaskDuration')?.value as number;
     };
-    const before = await worked();
-    await page.evaluate(async (source) => {
-      const act = new Function('i', source) as (i: number) => void;
-      const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-      for (let i = 0; i < 9; i++) {
-        act(i);
-        await frame();
-        await frame();
-      }
-    }, action);
-    const after = await worked();
+    const times: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      const before = await worked();
+      await act(i);
+      times.push(1000 * ((await worked()) - before));
+      await settle();
+    }
     await session.detach();
-    expect(after).toBeGreaterThan(before);
-    return (1000 * (after - before)) / 9;
+    expect(Math.min(...times)).toBeGreaterThan(0);
+    if (process.env.EARMARK_TIMES) console.log(times.map(Math.round).join(' '));
+    return Math.max(...times);
   }
+
+  /** Does something on the page and waits for two frames. */
+  const frames = (action: string) => (i: number) =>
+    page.evaluate(
+      async ([source, i]) => {
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        new Function('i', source)(i);
+        await frame();
+        await frame();
+      },
+      [action, i] as const,
+    );
+
+  /** Waits for something on the page with little of the page's own time. */
+  const until = (expression: string) =>
+    expect.poll(() => page.evaluate(`Boolean(${expression})`), { timeout: 15_000, interval: 50 }).toBe(true);
+  const labelOf = (row: number) =>
+    `document.querySelectorAll('.earmark-grid .earmark-sound-label')[${row}]?.textContent`;
+
+  /** Until the last row of the list has all that belongs to it, and the news about the last change is there. */
+  const pictures = async () => {
+    await rows().nth(29).locator('.earmark-sound-match:not(:empty)').waitFor();
+    await page.waitForTimeout(700);
+  };
 
   test('the list is there while the memory is still being read', async () => {
     await page.locator(`.earmark-sound[data-id="sound-${sounds - 1}"]`).waitFor();
-    expect(await page.locator('.earmark-grid .earmark-sound').count()).toBe(30);
+    expect(await rows().count()).toBe(30);
   });
 
   test(
@@ -64,7 +91,11 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
         .locator('.earmark-map-status')
         .getByText('100,000 sounds')
         .waitFor({ timeout: 3 * minute });
-      await page.locator('.earmark-legend').getByText('kind 0').waitFor();
+      await page.locator('.earmark-legend').getByText('fan').waitFor();
+      const fan = await dotColour(page.locator('.earmark-legend'));
+      const { left, leftY } = await pointsOf(page.locator('.earmark-map canvas').first(), fan);
+      await page.mouse.move(left, leftY);
+      await page.locator('.earmark-map-card .earmark-sound').waitFor();
       await picture(page, '100000');
     },
     4 * minute,
@@ -74,11 +105,11 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
     const canvas =
       "const canvas = document.querySelector('.earmark-map canvas'); const { left, top, width, height } = canvas.getBoundingClientRect();";
     const wheel = `${canvas} canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: i % 2 ? 120 : -120, clientX: left + width / 2, clientY: top + height / 2, bubbles: true, cancelable: true }));`;
-    expect(await answerTime(wheel)).toBeLessThan(promised);
+    expect(await answerTime(frames(wheel))).toBeLessThan(promised);
     const point = `${canvas} canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: left + width * (0.3 + 0.05 * i), clientY: top + height / 2, bubbles: true }));`;
-    expect(await answerTime(point)).toBeLessThan(promised);
+    expect(await answerTime(frames(point))).toBeLessThan(promised);
     const arrow = `${canvas} canvas.focus(); canvas.dispatchEvent(new KeyboardEvent('keydown', { key: i % 2 ? 'ArrowRight' : 'ArrowDown', bubbles: true }));`;
-    expect(await answerTime(arrow)).toBeLessThan(promised);
+    expect(await answerTime(frames(arrow))).toBeLessThan(promised);
   });
 
   test('a lasso around everything selects everything, and too much at once is refused in words', async () => {
@@ -105,15 +136,54 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
   test('the tabs change within 100 ms', async () => {
     const change =
       "document.getElementById(['earmark-tab-labels', 'earmark-tab-sounds', 'earmark-tab-map'][i % 3]).click();";
-    expect(await answerTime(change)).toBeLessThan(promised);
+    expect(await answerTime(frames(change))).toBeLessThan(promised);
     expect(errors).toEqual([]);
   });
 
-  test('a search is answered', async () => {
+  test(
+    'the suggestions come within 100 ms of work',
+    async () => {
+      const suggestions = page.getByRole('tab', { name: 'Suggestions', exact: true });
+      const card = page.locator('.earmark-card').first();
+      await suggestions.click();
+      await card.waitFor({ timeout: minute });
+      const change = async () => {
+        // The rows' pictures are asked for when the suggestions are there.
+        const details = page.waitForResponse(/\/details$/);
+        await frames(
+          "for (const key of ['labels', 'suggestions']) document.getElementById('earmark-tab-' + key).click()",
+        )(0);
+        await details;
+        await frames('')(0);
+      };
+      expect(await answerTime(change)).toBeLessThan(promised);
+      expect(errors).toEqual([]);
+    },
+    3 * minute,
+  );
+
+  test('a name is given within 100 ms of work', async () => {
     await page.getByRole('tab', { name: 'Sounds', exact: true }).click();
-    await page.getByRole('searchbox', { name: 'Search sounds' }).fill('label:"kind 3" is:unlabelled');
+    const row = rows().first();
+    await pictures();
+    await row.focus();
+    const label = async (i: number) => {
+      await page.keyboard.press(i % 2 ? '1' : '2');
+      await until(`${labelOf(0)} === '${i % 2 ? 'fan' : 'fridge'}'`);
+    };
+    expect(await answerTime(label, pictures)).toBeLessThan(promised);
+    expect(errors).toEqual([]);
+  });
+
+  test('a search is answered within 100 ms of work', async () => {
+    const field = page.getByRole('searchbox', { name: 'Search sounds' });
+    await field.fill('label:kettle is:unlabelled');
     await page.getByText('Nothing matches').waitFor();
-    await page.getByRole('searchbox', { name: 'Search sounds' }).fill('label:"kind 3"');
-    await expect.poll(() => page.locator('.earmark-grid .earmark-sound').count()).toBe(30);
+    const search = async (i: number) => {
+      const name = ['kettle', 'knock', 'phone'][i % 3]!;
+      await field.fill(`label:${name}`);
+      await until(`${labelOf(29)} === '${name}'`);
+    };
+    expect(await answerTime(search, pictures)).toBeLessThan(promised);
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import type { MadeSounds } from '../sounds/made-sounds.ts';
 import { launchBrowser, picture as pagePicture } from './editor.ts';
 
@@ -88,10 +88,45 @@ export class SidebarServer {
   }
 }
 
+/** The colour of the dot before a name, as the browser has it. */
+export async function dotColour(name: Locator): Promise<string> {
+  const dot = name.locator('.earmark-dot').first();
+  const colour = await dot.evaluate((dot) => getComputedStyle(dot).backgroundColor);
+  // One that was just replaced has none.
+  return colour === '' ? dotColour(name) : colour;
+}
+
+/** Where on the page the map has points of a colour: their middle, the farthest distance from it, one of them. */
+export function pointsOf(
+  map: Locator,
+  colour: string,
+): Promise<{ x: number; y: number; radius: number; left: number; leftY: number; pixels: number }> {
+  return map.evaluate((canvas: HTMLCanvasElement, colour) => {
+    const { data, width } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+    const wanted = colour.match(/\d+/g)!.map(Number);
+    const box = canvas.getBoundingClientRect();
+    const ratio = width / box.width;
+    const found: [x: number, y: number][] = [];
+    for (let i = 0; i < data.length; i += 4) {
+      // CSS and the map may round one colour differently.
+      if (wanted.some((value, c) => Math.abs(data[i + c]! - value) > 1)) continue;
+      found.push([box.x + ((i / 4) % width) / ratio, box.y + Math.floor(i / 4 / width) / ratio]);
+    }
+    const mean = (of: (point: [number, number]) => number) =>
+      found.reduce((sum, point) => sum + of(point), 0) / found.length;
+    const [x, y] = [mean(([x]) => x), mean(([, y]) => y)];
+    const [left, leftY] = found.reduce((one, other) => (other[0] < one[0] ? other : one), found[0] ?? [0, 0]);
+    return {
+      ...{ x, y, left, leftY, pixels: found.length },
+      radius: found.reduce((most, point) => Math.max(most, Math.hypot(point[0] - x, point[1] - y)), 0),
+    };
+  }, colour);
+}
+
 /** Keeps a picture of the sidebar for the documentation when EARMARK_SCREENSHOTS is set. */
 export async function picture(page: Page, name: string): Promise<void> {
   if (!process.env.EARMARK_SCREENSHOTS) return;
   const { x, y, width, height } = (await page.locator('.earmark-sounds').boundingBox())!;
-  const clip = { x: x - 6, y: y - 24, width: width + 12, height: height + 30 };
+  const clip = { x: x - 6, y: y - 24, width: width + 12, height: height + 26 };
   await pagePicture(page, `sidebar-${name}`, clip);
 }

@@ -73,13 +73,19 @@ await RED.start();
 await started;
 const storage = await RED.nodes.getNode('home-memory').storage();
 const made = new MadeSounds();
+// What a house sounds like, the commonest first.
+const names = (
+  'fan fridge washing-machine dishwasher doorbell kettle footsteps knock phone creak drip rain wind bird dog cat car ' +
+  'bus train siren alarm clock keys door window drawer chair stairs speech laughter cough music radio television ' +
+  'vacuum drill hammer saw mower lift'
+).split(' ');
 const many = (count) =>
   Array.from({ length: count }, (_, i) => {
     // Few kinds are frequent, many are rare, and a third of the sounds has a name.
     const kind = Math.floor(40 * ((i * 0.6180339887) % 1) ** 2);
     const options = {
       createdAt: 1_790_000_000_000 + 1000 * i,
-      ...(i % 3 === 0 && { label: `kind ${kind}` }),
+      ...(i % 3 === 0 && { label: names[kind].replace('-', ' ') }),
     };
     return [`sound-${i}`, kind, options];
   });

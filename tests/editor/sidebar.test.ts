@@ -2,7 +2,7 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { darkTheme, seriousFaults } from './accessibility.ts';
 import { noBrowser } from './editor.ts';
-import { picture, SidebarServer } from './sidebar-page.ts';
+import { dotColour, picture, pointsOf, SidebarServer } from './sidebar-page.ts';
 
 const minute = 60_000;
 
@@ -41,6 +41,9 @@ describe.skipIf(noBrowser)('the Sounds sidebar', { timeout: 90_000 }, () => {
   });
 
   const faults = () => seriousFaults(page, '.earmark-sounds');
+  const map = () => page.locator('.earmark-map canvas').first();
+  const legendColour = (name: string) =>
+    dotColour(page.locator('.earmark-legend li', { hasText: new RegExp(`^${name} `) }));
 
   test('says what to do while nothing was heard', async () => {
     await page.getByRole('tabpanel', { name: 'Sounds' }).getByText('Nothing heard yet').waitFor();
@@ -83,6 +86,50 @@ describe.skipIf(noBrowser)('the Sounds sidebar', { timeout: 90_000 }, () => {
   test('undo takes the last name away again', async () => {
     await page.getByRole('button', { name: 'Undo: name 1 sound "doorbell"' }).click();
     await label('ring-2').getByText('name it').waitFor();
+  });
+
+  test('is said not to be what it is like, or named background noise, by one click or key', async () => {
+    const undo = async (action: string) => {
+      await page.getByRole('button', { name: `Undo: ${action}` }).click();
+      await label('ring-2').getByText('name it').waitFor();
+    };
+    await row('ring-2')
+      .getByRole('button', { name: /^Not doorbell/ })
+      .click();
+    await status().getByText('Not "doorbell": 1 sound.').waitFor();
+    await row('ring-2').getByText('not doorbell').waitFor();
+    await row('ring-2')
+      .getByRole('button', { name: /^Background noise/ })
+      .click();
+    await label('ring-2').getByText('background noise').waitFor();
+    expect(await faults()).toEqual([]);
+    const search = page.getByRole('searchbox', { name: 'Search sounds' });
+    await search.fill('label:background');
+    await row('ring-1').waitFor({ state: 'detached' });
+    await label('ring-2').getByText('background noise').waitFor();
+    await search.fill('');
+    await row('ring-1').waitFor();
+    await undo('name 1 sound "background noise"');
+    await undo('mark 1 sound as not "doorbell"');
+
+    await row('ring-2')
+      .getByRole('button', { name: /^Not doorbell/ })
+      .waitFor();
+    await row('ring-2').focus();
+    await page.keyboard.press('n');
+    await row('ring-2').getByText('not doorbell').waitFor();
+    await page.keyboard.press('b');
+    await label('ring-2').getByText('background noise').waitFor();
+    await page.keyboard.press('Control+z');
+    await label('ring-2').getByText('name it').waitFor();
+    await page.keyboard.press('Control+z');
+    await row('ring-2').getByText('not doorbell').waitFor({ state: 'hidden' });
+
+    for (const id of ['ring-1', 'ring-2']) await row(id).getByRole('checkbox').click();
+    await page.getByRole('button', { name: 'not doorbell', exact: true }).click();
+    await label('ring-1').getByText('name it').waitFor();
+    await page.getByRole('button', { name: 'Undo: mark 2 sounds as not "doorbell"' }).click();
+    await label('ring-1').getByText('doorbell').waitFor();
   });
 
   test('several at once: selected, named, deleted and brought back', async () => {
@@ -185,7 +232,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'All', exact: true }).click();
   });
 
-  test('the map shows every sound; one is heard under the pointer, several are named with the lasso', async () => {
+  test('the map shows every sound, and the one under the pointer is heard until that is turned off', async () => {
     const now = Date.now();
     await server.store(
       [
@@ -198,36 +245,58 @@ describe.skipIf(noBrowser)('the Sounds sidebar', { timeout: 90_000 }, () => {
           (_, i) =>
             [`door-${i}`, 3, { clip: true, label: 'front door', createdAt: now - 7_200_000 - i }] as const,
         ),
+        // Enough of each to be a group of its own.
+        ...Array.from(
+          { length: 40 },
+          (_, i) =>
+            [
+              `older-${i}`,
+              i % 2,
+              { clip: true, label: i % 2 ? 'tea kettle' : 'doorbell', createdAt: now - 10_800_000 - i },
+            ] as const,
+        ),
       ].map(([id, kind, options]) => [id, kind, options]),
     );
     await tab('Map');
-    await page.locator('.earmark-map-status').getByText('65 sounds').waitFor();
-    const canvas = page.locator('.earmark-map canvas').first();
+    await page.locator('.earmark-map-status').getByText('105 sounds').waitFor();
+    await page.getByText('Rest the pointer on a point').waitFor();
+    await page.locator('.earmark-legend').getByText('no name 30').waitFor();
+    const shown = page.locator('.earmark-map-card .earmark-sound-label');
+    const hear = page.getByRole('button', { name: 'Hear sounds under the pointer' });
+
     const before = (await audio()).length;
-    await canvas.focus();
-    await page.keyboard.press('ArrowRight');
-    await page.locator('.earmark-map-card .earmark-sound').waitFor();
-    await expect.poll(async () => (await audio()).length).toBeGreaterThan(before);
+    const doors = await pointsOf(map(), await legendColour('front door'));
+    await page.mouse.move(doors.left, doors.leftY);
+    await shown.getByText('front door').waitFor();
+    await expect.poll(async () => (await audio()).length).toBe(before + 1);
     await picture(page, 'map');
     expect(await faults()).toEqual([]);
 
+    await hear.click();
+    const kettles = await pointsOf(map(), await legendColour('tea kettle'));
+    await page.mouse.move(kettles.left, kettles.leftY);
+    await shown.getByText('tea kettle').waitFor();
+    await page.waitForTimeout(500);
+    expect(await audio()).toHaveLength(before + 1);
+    await hear.click();
+  });
+
+  test('what is drawn around on the map is named, and nothing else', async () => {
     await page.getByRole('button', { name: /Select by drawing/ }).click();
-    const box = (await canvas.boundingBox())!;
-    const corners = [
-      [2, 2],
-      [box.width - 2, 2],
-      [box.width - 2, box.height - 2],
-      [2, box.height - 2],
-    ] as const;
-    await page.mouse.move(box.x + 2, box.y + 2);
+    const { x, y, radius } = await pointsOf(map(), await legendColour('front door'));
+    const at = (turn: number) =>
+      [x + (radius + 10) * Math.cos(turn), y + (radius + 10) * Math.sin(turn)] as const;
+    await page.mouse.move(...at(0));
     await page.mouse.down();
-    for (const [x, y] of corners) await page.mouse.move(box.x + x, box.y + y, { steps: 4 });
+    for (let turn = 0; turn < 1.9 * Math.PI; turn += 0.2) await page.mouse.move(...at(turn));
+    await picture(page, 'map-lasso');
     await page.mouse.up();
-    await page.getByText('Selected: 65 sounds').first().waitFor();
-    await page.getByRole('combobox', { name: 'Name of all selected sounds' }).fill('all of it');
+    await page.getByText('Selected: 30 sounds').first().waitFor();
+    await page.getByRole('combobox', { name: 'Name of all selected sounds' }).fill('garage');
     await page.keyboard.press('Enter');
-    await page.locator('.earmark-legend').getByText('all of it 65').waitFor();
-    await page.getByRole('button', { name: /^Undo: name 65 sounds/ }).click();
+    await page.locator('.earmark-legend').getByText('garage 30').waitFor();
+    expect(await page.locator('.earmark-legend').getByText('front door').count()).toBe(0);
+    await page.getByRole('button', { name: 'Undo: name 30 sounds "garage"' }).click();
     await page.locator('.earmark-legend').getByText('front door 30').waitFor();
   });
 
@@ -263,6 +332,24 @@ describe.skipIf(noBrowser)('the Sounds sidebar', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'New: 1 sound' }).click();
     await row('late').waitFor();
     expect(await page.locator('.earmark-grid .earmark-sound').first().getAttribute('data-id')).toBe('late');
+  });
+
+  test('the colours of names follow the theme at once, in the list, the labels and the map', async () => {
+    await tab('Sounds');
+    const inList = () => dotColour(label('kettle-3'));
+    const light = await inList();
+    await darkTheme(page, true);
+    const dark = await inList();
+    expect(dark).not.toBe(light);
+    await tab('Labels');
+    expect(await dotColour(page.locator('.earmark-labels li', { hasText: 'tea kettle' }))).toBe(dark);
+    await tab('Map');
+    await page.locator('.earmark-legend').getByText('tea kettle').waitFor();
+    expect(await legendColour('tea kettle')).toBe(dark);
+    await expect.poll(async () => (await pointsOf(map(), dark)).pixels).toBeGreaterThan(0);
+    await darkTheme(page, false);
+    expect(await legendColour('tea kettle')).toBe(light);
+    await expect.poll(async () => (await pointsOf(map(), light)).pixels).toBeGreaterThan(0);
   });
 
   test('in the dark theme nothing is hard to read', async () => {

@@ -217,4 +217,20 @@ describe('capture', () => {
     expect(flow.received('out').map((message) => audioOf(message).startTime)).toEqual([0, 0.25, 0.5]);
     expect(flow.received('out')[0]!.format).toBe('wav');
   });
+
+  it('reads what the message names in place of the source in the dialog', async () => {
+    await load({ source: 'microphone' });
+    const options = { source: 'message' };
+    flow.send('capture', { payload: Array.from(tone(2)), audio: { sampleRate: rate }, options });
+    await flow.arrived('done');
+    expect(flow.received('out').map((message) => audioOf(message).startTime)).toEqual([0, 1]);
+    const port = await freePort();
+    const network = { source: 'network', protocol: 'tcp', host: '127.0.0.1', port, sampleRate: 8000 };
+    flow.send('capture', { payload: 'start', options: network });
+    await flow.status('capture', 'status.waiting');
+    connect(port, '127.0.0.1').end(new Uint8Array(2 * 8000));
+    expect(audioOf((await flow.arrived('out', 3))[2]!)).toMatchObject({ startTime: 0, sampleRate: rate });
+    flow.send('capture', { payload: 'stop' });
+    await flow.status('capture', 'status.stopped');
+  });
 });

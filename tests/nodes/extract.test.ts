@@ -70,6 +70,8 @@ describe('wav2vec2 extract', () => {
     const [kept] = await flow.arrived('out');
     const { clip } = kept!.audio as { clip: Buffer };
     expect(clip.toString('latin1', 8, 12)).toBe('WAVE');
+    flow.send('extract', { payload: wav(440), options: { passSound: false } });
+    expect((await flow.arrived('out', 2))[1]!.audio).toBeUndefined();
     await flow.close();
     await load({ passSound: false });
     flow.send('extract', { payload: wav(440) });

@@ -20,6 +20,12 @@ describe('messageVector', () => {
     );
   });
 
+  it('reads it beside what a sound was recognised as', () => {
+    const recognised = { payload: { label: 'doorbell' }, features: { vector: [1, 2] } };
+    expect(messageVector(message(recognised))).toEqual(Float32Array.of(1, 2));
+    expect(messageVector(message({ ...recognised, payload: [3] }))).toEqual(Float32Array.of(3));
+  });
+
   it.each([
     ['nothing', undefined],
     ['a text', 'doorbell'],

@@ -152,6 +152,16 @@ describe('query', () => {
     for (const [i, number] of vector(0).entries()) expect(numbers[i]).toBeCloseTo(number, 5);
   });
 
+  it('takes its options from the message', async () => {
+    await fill();
+    flow.send('query', { options: { answer: 'count' } });
+    flow.send('query', { options: { answer: 'count', lastHours: 0 } });
+    flow.send('query', { options: { withFeatures: true, withClip: true }, query: { label: 'kettle' } });
+    const [all, none, whole] = await flow.arrived('found', 3);
+    expect([all!.payload, none!.payload]).toEqual([3, 0]);
+    expect(whole!.payload).toMatchObject([{ label: 'kettle', features: expect.any(Array), clip: null }]);
+  });
+
   it('says what is wrong with a query', async () => {
     await load();
     flow.send('query', { query: { timeRange: { min: 'soon' } } });
@@ -218,6 +228,46 @@ describe('similar', () => {
     ]);
     expect(flow.received('match')).toHaveLength(2);
   });
+
+  const hear = (second: number, sourceId: string, options: object = {}) =>
+    flow.send('similar', {
+      payload: vector(0, 2),
+      features: { startTime: second, endTime: second + 1 },
+      audio: { sourceId },
+      options,
+    });
+
+  it('follows each microphone by itself, also one that begins anew', async () => {
+    await load({ similar: { threshold: '0.8', confirmations: '2', holdBackSeconds: '5' } });
+    await remember('doorbell', 0, 1);
+    for (const second of [900, 901, 902]) {
+      hear(second, 'hall');
+      hear(second - 600, 'kitchen');
+    }
+    // The one in the hall was stopped and started.
+    for (const second of [0, 1, 2]) hear(second, 'hall');
+    flow.send('similar', { payload: vector(5) });
+    await flow.arrived('unknown');
+    expect(flow.received('match').map(({ event }) => event)).toMatchObject([
+      { sourceId: 'hall', startTime: 900, windows: 2 },
+      { sourceId: 'kitchen', startTime: 300, windows: 2 },
+      { sourceId: 'hall', startTime: 0, windows: 2 },
+    ]);
+  });
+
+  it('asks for other confirmations and another hold-back for one message', async () => {
+    await load({ similar: { threshold: '0.8', confirmations: '3', holdBackSeconds: '5' } });
+    await remember('doorbell', 0, 1);
+    hear(0, 'mic', { confirmations: 1 });
+    hear(1, 'mic');
+    hear(2, 'mic', { confirmations: 1, holdBackSeconds: 0 });
+    flow.send('similar', { payload: vector(5) });
+    await flow.arrived('unknown');
+    expect(flow.received('match').map(({ event }) => event)).toMatchObject([
+      { startTime: 0 },
+      { startTime: 2 },
+    ]);
+  });
 });
 
 describe('similar, joined over time', () => {
@@ -243,6 +293,16 @@ describe('similar, joined over time', () => {
     expect((await flow.arrived('match', 2))[1]).toMatchObject({ event: { startTime: 9, windows: 1 } });
   });
 
+  it('tells what was heard in one source while another one goes on', async () => {
+    await load({ similar: { mode: 'events', threshold: '0.8' } });
+    await remember('doorbell', 0, 1);
+    pieces(0, 0.5);
+    const other = { features: { startTime: 7, endTime: 8 }, audio: { sourceId: 'other' } };
+    const goesOn = setInterval(() => flow.send('similar', { payload: vector(0, 2), ...other }), 300);
+    const [first] = await flow.arrived('match').finally(() => clearInterval(goesOn));
+    expect(first).toMatchObject({ event: { sourceId: 'mic', startTime: 0, windows: 2 } });
+  });
+
   it('forgets what goes on with msg.reset', async () => {
     await load({ similar: { mode: 'events', threshold: '0.8' } });
     await remember('doorbell', 0, 1);
@@ -259,15 +319,20 @@ describe('similar, corrected', () => {
     await load({ similar: { threshold: '0.8' } });
     await remember('doorbell', 0, 1);
     flow.send('similar', { payload: vector(0, 2) });
-    expect((await flow.arrived('match'))[0]).toMatchObject({ payload: { label: 'doorbell' } });
-    const before = flow.received('stored').length;
+    const [match] = await flow.arrived('match');
+    expect(match).toMatchObject({ payload: { label: 'doorbell' } });
+    const before = flow.received('stored').length + 1;
+    flow.send('store', { ...match, options: { metadata: { notLabel: 'doorbell' } } });
+    expect((await flow.arrived('stored', before))[before - 1]).toMatchObject({ payload: { label: null } });
+    flow.send('similar', { payload: vector(0, 2) });
+    expect((await flow.arrived('unknown'))[0]).toMatchObject({ reason: 'none-of-these' });
     flow.send('store', {
       payload: vector(0, 2),
       options: { label: 'background', metadata: { notLabel: 'doorbell' } },
     });
     await flow.arrived('stored', before + 1);
     flow.send('similar', { payload: vector(0, 2) });
-    expect((await flow.arrived('unknown'))[0]).toMatchObject({ reason: 'background' });
+    expect((await flow.arrived('unknown', 2))[1]).toMatchObject({ reason: 'background' });
   });
 });
 

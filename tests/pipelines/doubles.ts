@@ -12,6 +12,7 @@ import type {
   PatternChange,
   SimilarityOptions,
 } from '../../src/storage/feature-storage.ts';
+import { refusedLabels } from '../../src/storage/refused-labels.ts';
 
 const spectrum = new PowerSpectrum(512);
 
@@ -106,10 +107,12 @@ export class DoubleMemory implements FeatureMemory, RecognisedMemory {
       .slice(0, maxResults);
   }
 
-  async queryPatterns({ label, limit = 100 }: PatternQuery = {}): Promise<StoredPattern[]> {
+  async queryPatterns({ label, notLabel, limit = 100 }: PatternQuery = {}): Promise<StoredPattern[]> {
     await this.work();
     const all = [...this.patterns.values()].filter(
-      ({ metadata }) => label === undefined || metadata.label === label,
+      ({ metadata }) =>
+        (label === undefined || metadata.label === label) &&
+        (notLabel === undefined || refusedLabels(metadata).includes(notLabel)),
     );
     return all.toReversed().slice(0, limit);
   }

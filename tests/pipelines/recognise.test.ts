@@ -51,7 +51,13 @@ describe('recognise', () => {
       true,
       false,
     ]);
-    expect(recognised[4]!.event).toEqual({ label: 'bell', startTime: 0, endTime: 3, windows: 4 });
+    expect(recognised[4]!.event).toEqual({
+      label: 'bell',
+      startTime: 0,
+      endTime: 3,
+      windows: 4,
+      sourceId: 'microphone',
+    });
     const events = pulled(heard(0, 0, 0.25)).pipe(
       recognise(memory),
       filter(({ announce }) => announce),

@@ -55,12 +55,49 @@ describe('EventTracker', () => {
     ]);
   });
 
-  it('forgets everything with another source', () => {
-    const tracker = new EventTracker();
-    expect(announced(tracker, at(0, 'bell', { sourceId: 'a' }), at(0, 'bell', { sourceId: 'b' }))).toEqual([
-      true,
-      true,
+  const a = { sourceId: 'a' };
+  const b = { sourceId: 'b' };
+
+  it('follows two interleaved sources, each by itself', () => {
+    const heard = [at(0, 'bell', a), at(50, 'bell', b), at(1, 'bell', a), at(51, 'bell', b), at(2, 'dog', a)];
+    expect(announced(new EventTracker(), ...heard)).toEqual([true, true, false, false, true]);
+    const confirmed = new EventTracker({ confirmations: 2 });
+    expect(announced(confirmed, ...heard)).toEqual([false, false, true, true, false]);
+    expect(confirmed.hear(at(55, undefined, b)).ended).toEqual([
+      { label: 'bell', startTime: 50, endTime: 52, windows: 2, sourceId: 'b' },
     ]);
+    expect(confirmed.end()).toMatchObject([{ label: 'bell', startTime: 0, windows: 2, sourceId: 'a' }]);
+  });
+
+  it('ends and forgets everything of a source whose time runs backwards', () => {
+    const tracker = new EventTracker({ confirmations: 2, holdBackMs: 5000 });
+    const before = [at(1000, 'bell', a), at(1001, 'bell', a), at(1002, 'dog', a), at(1002, 'bell', b)];
+    expect(announced(tracker, ...before)).toEqual([false, true, false, false]);
+    const restarted = tracker.hear(at(0, 'dog', a));
+    expect(restarted).toMatchObject({ announce: false, ended: [{ label: 'bell', startTime: 1000 }] });
+    expect(announced(tracker, at(1, 'dog', a), at(1003, 'bell', b))).toEqual([true, true]);
+  });
+
+  it('ends the source that was heard least recently when there are too many', () => {
+    const tracker = new EventTracker();
+    const from = (number: number) => ({ sourceId: `source ${number}` });
+    for (let i = 0; i < 256; i++) expect(tracker.hear(at(0, 'bell', from(i))).ended).toEqual([]);
+    tracker.hear(at(1, 'bell', from(0)));
+    // One in which nothing goes on takes no room.
+    expect(tracker.hear(at(0, undefined, from(999))).ended).toEqual([]);
+    expect(tracker.hear(at(0, 'bell', from(256))).ended).toMatchObject([from(1)]);
+    expect(tracker.end()).toHaveLength(256);
+  });
+
+  it('takes options for one window', () => {
+    const tracker = new EventTracker({ confirmations: 3, holdBackMs: 5000 });
+    expect(tracker.hear(at(0, 'bell'), { confirmations: 1 }).announce).toBe(true);
+    expect(tracker.hear(at(1, 'bell')).announce).toBe(false);
+    const every = tracker.hear(at(2, 'bell'), { confirmations: 1, holdBackMs: 0 });
+    expect(every).toMatchObject({ announce: true, ended: [{ windows: 2 }] });
+    expect(() => tracker.hear(at(3, 'bell'), { confirmations: 0 })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
   });
 
   it('joins the windows of an event and gives it whole when it is over', () => {
@@ -78,10 +115,11 @@ describe('EventTracker', () => {
     expect(tracker.end()).toEqual([]);
   });
 
-  it('ends what goes on when another source is heard', () => {
+  it('ends what goes on in one source', () => {
     const tracker = new EventTracker();
-    tracker.hear(at(0, 'bell', { sourceId: 'a' }));
-    expect(tracker.hear(at(0, undefined, { sourceId: 'b' })).ended).toMatchObject([{ label: 'bell' }]);
+    for (const source of [a, b]) tracker.hear(at(0, 'bell', source));
+    expect(tracker.endSource('a')).toMatchObject([{ label: 'bell', sourceId: 'a' }]);
+    expect(tracker.end()).toMatchObject([{ label: 'bell', sourceId: 'b' }]);
   });
 
   it.each([{ confirmations: 0 }, { confirmations: 1.5 }, { holdBackMs: -1 }, { holdBackMs: Number.NaN }])(

@@ -122,6 +122,24 @@ describe('Recogniser', () => {
     expect(await ask(memory, mistaken)).toMatchObject({ reason: 'background' });
   });
 
+  it('believes a counterexample that has no label of its own, and takes it up at once', async () => {
+    const memory = new DoubleMemory();
+    const bell = kind(40, 0.8);
+    for (let i = 0; i < 3; i++) await teach(memory, bell(), { label: 'bell' });
+    await teach(memory, kind(41, 0.8)(), { label: 'dog' });
+    const mistaken = bell();
+    const recogniser = new Recogniser(memory);
+    expect(await recogniser.recognise(mistaken)).toMatchObject({ label: 'bell' });
+    const { thresholds } = await learnThresholds(await LabelledExamples.read(memory), 0.6);
+    const id = await teach(memory, mistaken, { notLabel: ['phone', 'bell'] });
+    expect(await recogniser.recognise(mistaken)).toMatchObject({ reason: 'none-of-these' });
+    // Of the other labels it says nothing.
+    expect((await learnThresholds(await LabelledExamples.read(memory), 0.6)).thresholds).toEqual(thresholds);
+    memory.forget(id);
+    expect(await recogniser.recognise(mistaken)).toMatchObject({ label: 'bell' });
+    recogniser.close();
+  });
+
   it('takes up at once what is taught, relabelled and deleted', async () => {
     const memory = new DoubleMemory();
     const bell = kind(50, 0.9);

@@ -82,7 +82,41 @@ describe('the built package in a real Node-RED', () => {
   it('answers the editor where a permission is asked for, and knows nothing of what is not deployed', async () => {
     expect(await (await nodeRed.get('/earmark/capture/devices')).json()).toBeInstanceOf(Array);
     expect(await (await nodeRed.get('/earmark/bridge/none/models')).json()).toEqual([]);
-    expect((await nodeRed.get('/earmark/bridge/none/health')).status).toBe(404);
+  });
+
+  it('shows no more than one status a second, however much happens', async () => {
+    const node = (id: string, type: string, rest: object) => ({ id, type, z: 'tab', ...rest });
+    await nodeRed.deploy([
+      { id: 'tab', type: 'tab', label: 'busy' },
+      node('press', 'inject', { props: [{ p: 'payload' }], payloadType: 'date', wires: [['busy']] }),
+      node('busy', 'earmark-capture', {
+        ...{ source: 'file', path: 'words/01-hello.wav', pathType: 'str' },
+        ...{ cut: 'sounds', pace: 'fast', format: 'raw', wires: [] },
+      }),
+      // The times are taken in Node-RED: on the way to here some are held up.
+      node('seen', 'status', { scope: ['busy'], wires: [['clock']] }),
+      node('clock', 'function', {
+        func: 'return { payload: String(Date.now()) };',
+        outputs: 1,
+        libs: [],
+        wires: [['shown']],
+      }),
+      node('shown', 'debug', {
+        active: true,
+        tosidebar: true,
+        complete: 'payload',
+        targetType: 'msg',
+        wires: [],
+      }),
+    ]);
+    for (let i = 0; i < 40; i++) {
+      await nodeRed.inject('press');
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    const times = (await nodeRed.debug('shown', 4)).map(Number);
+    // Each is taken a little late, on a busy machine by tenths of a second: no two of them are compared.
+    const pause = (times.at(-1)! - times[0]!) / (times.length - 1);
+    expect(pause, times.join(' ')).toBeGreaterThan(900);
   });
 
   it('warns of nothing at its start', () => {

@@ -93,6 +93,36 @@ describe('the packed package', { timeout: 180_000 }, () => {
     expect(nodeRed!.log.filter((line) => line.includes('[error]'))).toEqual([]);
   });
 
+  it('deploys a node of each type without an error', async () => {
+    const types = Object.keys(manifest['node-red'].nodes);
+    const before = nodeRed!.log.length;
+    await nodeRed!.deploy([
+      { id: 'tab', type: 'tab', label: 'one of each' },
+      { id: 'bridge-1', type: 'earmark-bridge', mode: 'remote', url: 'http://127.0.0.1:9' },
+      { id: 'memory-1', type: 'earmark-memory', folder: 'one-of-each' },
+      ...types
+        .filter((type) => type !== 'earmark-bridge' && type !== 'earmark-memory')
+        .map((type) => ({
+          id: `one-${type}`,
+          type,
+          z: 'tab',
+          bridge: 'bridge-1',
+          memory: 'memory-1',
+          source: 'message',
+          cut: 'sounds',
+          labelType: 'str',
+          wires: [],
+        })),
+    ]);
+    // Each says how it stands: the bridge is not there, the memory is.
+    await nodeRed!.status('one-earmark-capture', 'status.waiting');
+    await nodeRed!.status('one-earmark-wav2vec2-extract', 'status.bridge-away');
+    for (const type of ['store-pattern', 'query', 'similar']) {
+      await nodeRed!.status(`one-earmark-${type}`, 'status.ready');
+    }
+    expect(nodeRed!.log.slice(before).filter((line) => /\[(error|warn)\]|Error/.test(line))).toEqual([]);
+  });
+
   it('brings its examples, its sounds and the sidebar', async () => {
     const flow = `/library/examples/flows/${manifest.name}/sound-memory`;
     expect((await nodeRed!.get(flow)).status).toBe(200);

@@ -117,6 +117,17 @@ describe('details', () => {
     expect(labelled?.match?.id).not.toBe('bell');
   });
 
+  test('is never offered what it was said not to be', async () => {
+    await memory.storePatterns([
+      made.pattern('a', 0),
+      made.pattern('bell', 0, { label: 'bell' }),
+      made.pattern('door', 1, { label: 'door' }),
+    ]);
+    await eventually(async () => (await sounds.details(['a']))[0]?.match);
+    await sounds.refuse({ ids: ['a'] }, 'bell');
+    expect((await sounds.details(['a']))[0]?.match?.label).not.toBe('bell');
+  });
+
   test('sounds that are gone are left out', async () => {
     await memory.storePatterns([made.pattern('a', 0)]);
     expect((await sounds.details(['gone', 'a'])).map(({ sound }) => sound.id)).toEqual(['a']);
@@ -168,6 +179,51 @@ describe('labelling', () => {
     expect(await labelOf('b')).toBeUndefined();
     await sounds.undo();
     expect(await labelOf('b')).toBe('door');
+  });
+
+  const namingOf = async (id: string) => {
+    const { label, notLabel } = (await memory.getPatternById(id))!.metadata;
+    return [label, notLabel];
+  };
+
+  test('says what sounds are not, takes that label away, and undo brings all back', async () => {
+    expect(await sounds.refuse({ ids: ['a', 'b', 'd', 'gone'] }, 'door')).toEqual({
+      sounds: 3,
+      undoable: true,
+    });
+    expect(await namingOf('a')).toEqual([undefined, 'door']);
+    expect(await namingOf('b')).toEqual([undefined, 'door']);
+    expect(await namingOf('d')).toEqual(['bell', 'door']);
+    expect((await sounds.page(all)).sounds.find(({ id }) => id === 'b')).toMatchObject({
+      notLabel: ['door'],
+    });
+    await sounds.refuse({ ids: ['b'] }, 'bell');
+    expect(await namingOf('b')).toEqual([undefined, ['door', 'bell']]);
+    expect(sounds.undoable).toEqual({ kind: 'refuse', label: 'bell', sounds: 1 });
+    await sounds.undo();
+    await sounds.undo();
+    expect(await namingOf('a')).toEqual([undefined, undefined]);
+    expect(await namingOf('b')).toEqual(['door', undefined]);
+    expect(await namingOf('d')).toEqual(['bell', undefined]);
+  });
+
+  test('a name given afterwards wins over what the sound was said not to be', async () => {
+    await sounds.refuse({ ids: ['a'] }, 'door');
+    await sounds.label({ ids: ['a'] }, 'door');
+    expect(await namingOf('a')).toEqual(['door', undefined]);
+    await sounds.undo();
+    expect(await namingOf('a')).toEqual([undefined, 'door']);
+  });
+
+  test('counterexamples follow the name of their label', async () => {
+    await sounds.refuse({ ids: ['a', 'd'] }, 'door');
+    expect(await sounds.rename('door', 'gate')).toEqual({ sounds: 2, undoable: true });
+    expect(await namingOf('a')).toEqual([undefined, 'gate']);
+    await sounds.rename('gate', 'bell');
+    expect(await namingOf('d')).toEqual(['bell', undefined]);
+    await sounds.undo();
+    await sounds.undo();
+    expect(await namingOf('d')).toEqual(['bell', 'door']);
   });
 
   test('undo leaves alone what somebody changed afterwards', async () => {

@@ -11,15 +11,23 @@ function deletion(bytes: number) {
   return { kind: 'delete' as const, sounds: [{ stored, clip: new Uint8Array(bytes) }] };
 }
 
+const named = [
+  { id: 'a', before: {}, after: { label: 'bell' } },
+  { id: 'b', before: { label: 'door' }, after: { label: 'bell' } },
+];
+
 describe('UndoLog', () => {
   test('gives actions back, the last one first', () => {
     const log = new UndoLog();
-    log.push({ kind: 'label', label: 'bell', before: [{ id: 'a' }, { id: 'b', label: 'door' }] });
-    log.push({ kind: 'label', before: [{ id: 'c', label: 'x' }] });
+    log.push({ kind: 'label', label: 'bell', changes: named });
+    log.push({ kind: 'label', changes: [{ id: 'c', before: { label: 'x' }, after: {} }] });
+    log.push({ kind: 'refuse', label: 'bell', changes: [{ ...named[0]!, after: { notLabel: 'bell' } }] });
+    expect(log.last).toEqual({ kind: 'refuse', label: 'bell', sounds: 1 });
+    log.pop();
     expect(log.last).toEqual({ kind: 'label', sounds: 1 });
     log.pop();
     expect(log.last).toEqual({ kind: 'label', label: 'bell', sounds: 2 });
-    expect(log.pop()).toMatchObject({ before: [{ id: 'a' }, { id: 'b', label: 'door' }] });
+    expect(log.pop()).toMatchObject({ changes: named });
     expect(log.last).toBeUndefined();
     expect(log.pop()).toBeUndefined();
   });
@@ -40,7 +48,7 @@ describe('UndoLog', () => {
 
   test('keeps fifty actions', () => {
     const log = new UndoLog();
-    for (let i = 0; i < 80; i++) log.push({ kind: 'label', before: [{ id: String(i) }] });
+    for (let i = 0; i < 80; i++) log.push({ kind: 'label', changes: [{ ...named[0]!, id: String(i) }] });
     let kept = 0;
     while (log.pop()) kept++;
     expect(kept).toBe(50);

@@ -1,4 +1,5 @@
 import { button, element } from './dom.ts';
+import { labelText, typedLabel } from './label-text.ts';
 import type { SidebarContext } from './sidebar-context.ts';
 
 export const labelListId = 'earmark-sounds-labels';
@@ -20,11 +21,11 @@ export function labelField(
     autocomplete: 'off',
     spellcheck: 'false',
   });
-  input.value = options.value;
+  input.value = labelText(text, options.value);
   let taken = false;
   const take = () => {
     taken = true;
-    options.done(input.value.trim());
+    options.done(typedLabel(text, input.value));
   };
   const field = element(
     'span',

@@ -1,7 +1,9 @@
 import { searchWord } from '../../../src/sounds/search-text.ts';
 import { button, element } from './dom.ts';
-import { labelColour } from './label-colour.ts';
+import { factLine } from './fact-line.ts';
+import { labelDot } from './label-colour.ts';
 import { labelField } from './label-field.ts';
+import { labelText } from './label-text.ts';
 import { countText, type SidebarContext, type SidebarView, timeText } from './sidebar-context.ts';
 import type { LabelSummary } from './sounds-api.ts';
 
@@ -39,11 +41,12 @@ export class LabelsView implements SidebarView {
   #row({ label, number, sounds, lastHeard }: LabelSummary, place: number): HTMLElement {
     const { text, canWrite } = this.#context;
     const row = element('li', {});
+    const name = labelText(text, label);
     const show = element(
       'button',
       { type: 'button', class: 'earmark-label-button', title: text('labels.show') },
-      element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }),
-      label,
+      labelDot(number),
+      name,
     );
     show.addEventListener('click', () => this.#context.search(searchWord('label', label)));
     const facts = [countText(text, sounds), text('labels.last', { time: timeText(lastHeard) })];
@@ -53,12 +56,14 @@ export class LabelsView implements SidebarView {
         'div',
         { class: 'earmark-label-words' },
         show,
-        element('div', { class: 'earmark-sound-facts' }, facts.join(' · ')),
+        element('div', { class: 'earmark-sound-facts' }, ...factLine(facts)),
       ),
     );
     if (canWrite) {
       row.append(
-        button({ icon: 'pencil', title: text('labels.rename', { label }) }, () => this.#rename(row, label)),
+        button({ icon: 'pencil', title: text('labels.rename', { label: name }) }, () =>
+          this.#rename(row, label),
+        ),
       );
     }
     return row;
@@ -68,7 +73,7 @@ export class LabelsView implements SidebarView {
     const { text } = this.#context;
     const field = labelField(this.#context, {
       value: label,
-      name: text('labels.new-name', { label }),
+      name: text('labels.new-name', { label: labelText(text, label) }),
       done: (to) => {
         if (to === '' || to === label) return void this.#close();
         const known = this.#context.labels.find((other) => other.label === to);
@@ -90,7 +95,11 @@ export class LabelsView implements SidebarView {
       this.#close(this.#context.rename(from, to)),
     );
     row.replaceChildren(
-      element('div', { class: 'earmark-label-words' }, text('labels.merge-question', { from, to })),
+      element(
+        'div',
+        { class: 'earmark-label-words' },
+        text('labels.merge-question', { from: labelText(text, from), to: labelText(text, to) }),
+      ),
       merge,
       button({ icon: 'times', title: text('labels.cancel') }, () => this.#close()),
     );

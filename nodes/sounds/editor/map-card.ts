@@ -9,11 +9,14 @@ const rememberedSounds = 500;
 export class MapCard {
   readonly element = element('div', { class: 'earmark-map-card' });
   readonly #context: SidebarContext;
+  readonly #hint: HTMLElement;
   readonly #sounds = new Map<number, SoundSummary>();
   #row: SoundRow | undefined;
 
   constructor(context: SidebarContext) {
     this.#context = context;
+    this.#hint = element('p', { class: 'earmark-map-hint' }, context.text('map.hint'));
+    this.element.append(this.#hint);
   }
 
   /** What is shown. */
@@ -24,7 +27,7 @@ export class MapCard {
   reset(): void {
     this.forget();
     this.#row = undefined;
-    this.element.replaceChildren();
+    this.element.replaceChildren(this.#hint);
   }
 
   /** The map was arranged anew: its rows mean other sounds. */

@@ -1,5 +1,6 @@
 import { element } from './dom.ts';
-import { labelColour } from './label-colour.ts';
+import { labelDot, unlabelledDot } from './label-colour.ts';
+import { labelText } from './label-text.ts';
 import type { SidebarContext } from './sidebar-context.ts';
 
 const mostLabels = 40;
@@ -10,6 +11,7 @@ export class MapLegend {
   readonly #context: SidebarContext;
   readonly #changed: () => void;
   #only = -1;
+  #unlabelled = 0;
 
   constructor(context: SidebarContext, changed: () => void) {
     this.#context = context;
@@ -25,22 +27,25 @@ export class MapLegend {
     this.#only = -1;
   }
 
-  draw(): void {
+  /** `unlabelled` sounds are on the map without a name. */
+  draw(unlabelled = this.#unlabelled): void {
+    this.#unlabelled = unlabelled;
     const { labels, text } = this.#context;
     const focused = (document.activeElement as HTMLElement | null)?.dataset.label;
     this.element.replaceChildren(
       ...labels.slice(0, mostLabels).map(({ label, number, sounds }) => {
+        const name = labelText(text, label);
         const button = element(
           'button',
           {
             type: 'button',
             class: 'earmark-label-button',
             'aria-pressed': String(this.#only === number),
-            title: text('map.only', { label }),
+            title: text('map.only', { label: name }),
             'data-label': label,
           },
-          element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }),
-          `${label} ${sounds.toLocaleString()}`,
+          labelDot(number),
+          `${name} ${sounds.toLocaleString()}`,
         );
         button.addEventListener('click', () => {
           this.#only = this.#only === number ? -1 : number;
@@ -50,6 +55,10 @@ export class MapLegend {
         return element('li', {}, button);
       }),
     );
+    if (unlabelled > 0) {
+      const words = `${text('sound.nameless')} ${unlabelled.toLocaleString()}`;
+      this.element.append(element('li', { class: 'earmark-legend-unlabelled' }, unlabelledDot(), words));
+    }
     for (const button of this.element.querySelectorAll('button'))
       if (button.dataset.label === focused) button.focus();
   }

@@ -1,5 +1,5 @@
 import type { PackedMap } from '../../../src/sounds/packed-map.ts';
-import { labelPixel, unlabelledPixel } from './label-colour.ts';
+import { cssPixel, type PointColours, pointColours } from './label-colour.ts';
 
 /** The map's own units: positions run from -32767 to 32767. */
 const extent = 32_767;
@@ -197,7 +197,8 @@ export class MapPlot {
         ratio,
         selected,
         label,
-        pixel(mark),
+        cssPixel(mark),
+        pointColours(style),
       );
     context.putImageData(image, 0, 0);
     context.strokeStyle = mark;
@@ -226,15 +227,15 @@ export class MapPlot {
     selected: (row: number) => boolean,
     only: number,
     mark: number,
+    colourOf: PointColours,
   ): void {
     const { rows, positions, labels, header } = this.map as PackedMap;
     const radius = this.#radius(ratio);
     const dot = disc(radius, width);
     const halo = disc(radius + Math.ceil(1.5 * ratio), width);
     const border = Math.ceil(radius + 3 * ratio) + 1;
-    const plain = unlabelledPixel();
     const colours = Uint32Array.from({ length: header.labels.length + 1 }, (_, n) =>
-      n === 0 || (only >= 0 && n !== only + 1) ? plain : labelPixel(n - 1),
+      n === 0 || (only >= 0 && n !== only + 1) ? colourOf.unlabelled : colourOf.label(n - 1),
     );
     const scale = this.#scale * ratio;
     const left = width / 2 - this.#x * scale;
@@ -296,15 +297,4 @@ function disc(radius: number, width: number): Int32Array {
     }
   }
   return Int32Array.from(offsets);
-}
-
-/** A CSS colour as a pixel of an `ImageData` seen as 32-bit little-endian numbers. */
-function pixel(colour: string): number {
-  const canvas = document.createElement('canvas');
-  canvas.width = 1;
-  canvas.height = 1;
-  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
-  context.fillStyle = colour.trim();
-  context.fillRect(0, 0, 1, 1);
-  return new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer)[0] as number;
 }

@@ -59,8 +59,13 @@ export class MapView implements SidebarView {
       () => ({
         sounds: this.#selected.size,
         selection: { rows: [...this.#selected], generation: this.#plot.map?.header.generation ?? 0 },
+        labels: () => this.#selectedLabels(),
       }),
-      () => this.#select([]),
+      () => {
+        this.#select([]);
+        // The bar had the focus, and is gone.
+        this.#canvas.focus();
+      },
     );
     this.#build();
   }
@@ -166,7 +171,7 @@ export class MapView implements SidebarView {
         ? countText(text, points)
         : text(`map.${progress.phase}`, { percent, problem: progress.problem ?? '' });
     this.#showEmpty(points === 0 && progress.phase === 'ready' ? 'empty.no-sounds' : undefined);
-    this.#legend.draw();
+    this.#legend.draw(map.labels.reduce((count, label) => (label === 0 ? count + 1 : count), 0));
     this.#redraw();
     if (this.#card.shown && this.#hovered >= 0) void this.#showCard(this.#hovered);
   }
@@ -252,6 +257,13 @@ export class MapView implements SidebarView {
     event.preventDefault();
     event.stopPropagation();
     run();
+  }
+
+  #selectedLabels(): string[] {
+    const { rows = [], labels = [], header } = this.#plot.map ?? {};
+    return [...rows].flatMap((row, i) =>
+      this.#selected.has(row) ? (header?.labels[(labels[i] ?? 0) - 1] ?? []) : [],
+    );
   }
 
   /** From point to point by arrow keys. */

@@ -14,8 +14,8 @@ const stops = [
 export function drawPicture(canvas: HTMLCanvasElement, picture: string | undefined): void {
   canvas.width = columns;
   canvas.height = bands;
-  const context = canvas.getContext('2d');
   canvas.classList.toggle('earmark-no-picture', picture === undefined);
+  const context = picture === undefined ? null : canvas.getContext('2d');
   if (!context || picture === undefined) return;
   const values = atob(picture);
   const image = context.createImageData(columns, bands);

@@ -1,20 +1,28 @@
+import { backgroundLabel } from '../../../src/recognition/background-label.ts';
 import type { SoundSelection } from '../../../src/sounds/sound-answers.ts';
 import { button, element } from './dom.ts';
 import { labelField } from './label-field.ts';
+import { labelText } from './label-text.ts';
 import { countText, type SidebarContext } from './sidebar-context.ts';
+
+const shownRefusals = 3;
+
+/** What is selected. */
+export interface Selected {
+  sounds: number;
+  selection: SoundSelection;
+  /** What the sounds are called or are like; once for each sound. */
+  labels: () => string[];
+}
 
 /** What can be done with several sounds at once; hidden while none is selected. */
 export class SelectionBar {
   readonly element = element('div', { class: 'earmark-selection', hidden: true });
   readonly #context: SidebarContext;
-  readonly #selection: () => { sounds: number; selection: SoundSelection };
+  readonly #selection: () => Selected;
   readonly #clear: () => void;
 
-  constructor(
-    context: SidebarContext,
-    selection: () => { sounds: number; selection: SoundSelection },
-    clear: () => void,
-  ) {
+  constructor(context: SidebarContext, selection: () => Selected, clear: () => void) {
     this.#context = context;
     this.#selection = selection;
     this.#clear = clear;
@@ -33,6 +41,7 @@ export class SelectionBar {
     const shown = this.element.querySelector('.earmark-selection-count');
     if (shown) {
       shown.textContent = count;
+      this.#offerRefusals();
       return;
     }
     this.element.append(
@@ -42,11 +51,33 @@ export class SelectionBar {
         name: text('selection.label'),
         done: (label) => this.#run((selection) => this.#context.label(selection, label)),
       }),
+      button({ icon: 'volume-off', title: text('selection.background') }, () =>
+        this.#run((selection) => this.#context.label(selection, backgroundLabel)),
+      ),
       button({ icon: 'trash-o', title: text('selection.delete') }, () =>
         this.#run((selection) => this.#context.remove(selection)),
       ),
       button({ icon: 'times', title: text('selection.clear') }, this.#clear),
     );
+    this.#offerRefusals();
+  }
+
+  /** What the selected sounds can be said not to be, the commonest first. */
+  get refusable(): string[] {
+    const counts = new Map<string, number>();
+    for (const label of this.#selection().labels()) counts.set(label, (counts.get(label) ?? 0) + 1);
+    return [...counts].sort(([, one], [, other]) => other - one).map(([label]) => label);
+  }
+
+  #offerRefusals(): void {
+    const { text } = this.#context;
+    for (const old of this.element.querySelectorAll('.earmark-refuse')) old.remove();
+    for (const label of this.refusable.slice(0, shownRefusals)) {
+      const name = { label: labelText(text, label) };
+      const content = { icon: 'ban', text: text('sound.not', name), title: text('selection.refuse', name) };
+      const refuse = () => this.#run((selection) => this.#context.refuse(selection, label));
+      this.element.append(button({ ...content, class: 'earmark-offer earmark-refuse' }, refuse));
+    }
   }
 
   focus(): void {

@@ -20,6 +20,8 @@ export interface SidebarContext {
   fail(error: unknown): void;
   /** Labels, or with an empty text takes labels away; then everything shown is up to date. */
   label(selection: SoundSelection, label: string): Promise<void>;
+  /** Says that the sounds are not what this label means. */
+  refuse(selection: SoundSelection, label: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(selection: SoundSelection): Promise<void>;
   undo(): Promise<void>;
@@ -44,12 +46,22 @@ export function countText(text: Translate, sounds: number): string {
   return sounds === 1 ? text('count.one') : text('count.many', { n: sounds.toLocaleString() });
 }
 
+// Made once: it takes a browser longer to make one than to draw a row.
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
 /** "12:03" today, with the date on other days. */
 export function timeText(milliseconds: number): string {
   const date = new Date(milliseconds);
-  const time = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+  const time = clock.format(date);
   if (date.toDateString() === new Date().toDateString()) return time;
-  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'short' })} ${time}`;
+  return `${day.format(date)} ${time}`;
+}
+
+/** With the year and the seconds. */
+export function wholeTimeText(milliseconds: number): string {
+  return dayAndClock.format(milliseconds);
 }
 
 /** The file's or the device's own name; the whole source is in the tooltip. */
@@ -59,9 +71,4 @@ export function sourceText(sourceId: string): string {
 
 export function percentText(similarity: number): string {
   return `${Math.round(100 * similarity)}\u00a0%`;
-}
-
-/** With a true minus, and a blank at which no line ends. */
-export function loudnessText(decibels: number): string {
-  return `${Math.round(decibels)}\u00a0dB`.replace('-', '−');
 }

@@ -1,3 +1,4 @@
+import { backgroundLabel } from '../../../src/recognition/background-label.ts';
 import type { SoundSearch } from '../../../src/sounds/search-text.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
@@ -56,8 +57,16 @@ export class SoundList implements SidebarView {
     this.#more = button({ text: text('sound.more') }, () => void this.#load(true));
     this.#bar = new SelectionBar(
       context,
-      () => ({ sounds: this.#selected.size, selection: { ids: [...this.#selected] } }),
-      () => this.#select([]),
+      () => ({
+        sounds: this.#selected.size,
+        selection: { ids: [...this.#selected] },
+        labels: () => [...this.#selected].flatMap((id) => this.#rows.get(id)?.refusable ?? []),
+      }),
+      () => {
+        this.#select([]);
+        // The bar had the focus, and is gone.
+        this.#focus(this.#focused);
+      },
     );
     this.#build();
   }
@@ -279,6 +288,8 @@ export class SoundList implements SidebarView {
       Enter: canWrite && (() => (row.offered ? row.setLabel(row.offered) : row.editLabel())),
       l: canWrite && (() => (this.#selected.size > 0 ? this.#bar.focus() : row.editLabel())),
       x: canWrite && (() => this.#toggle(id)),
+      b: canWrite && (() => void this.#context.label({ ids: this.#meant(id) }, backgroundLabel)),
+      n: canWrite && (() => this.#refuse(row)),
       Delete: canWrite && (() => this.#remove(id)),
       Escape: () => this.#select([]),
     };
@@ -290,8 +301,7 @@ export class SoundList implements SidebarView {
     if (command && event.key === 'a' && canWrite) run = () => this.#select(this.#order);
     const common = labels[Number(event.key) - 1];
     if (!command && canWrite && /^[1-9]$/.test(event.key) && common) {
-      const ids = this.#selected.size > 0 ? [...this.#selected] : [id];
-      run = () => void this.#context.label({ ids }, common.label);
+      run = () => void this.#context.label({ ids: this.#meant(id) }, common.label);
     }
     if (!run) return;
     event.preventDefault();
@@ -300,8 +310,17 @@ export class SoundList implements SidebarView {
   }
 
   #remove(id: string): void {
-    const ids = this.#selected.size > 0 ? [...this.#selected] : [id];
-    void this.#context.remove({ ids });
+    void this.#context.remove({ ids: this.#meant(id) });
+  }
+
+  #refuse(row: SoundRow): void {
+    const label = this.#selected.size > 0 ? this.#bar.refusable[0] : row.refusable;
+    if (label !== undefined) void this.#context.refuse({ ids: this.#meant(row.sound.id) }, label);
+  }
+
+  /** What a key is for: the selected sounds, or else the one that has the focus. */
+  #meant(id: string): string[] {
+    return this.#selected.size > 0 ? [...this.#selected] : [id];
   }
 
   #focus(id: string | undefined): void {

@@ -1,9 +1,13 @@
+import { backgroundLabel } from '../../../src/recognition/background-label.ts';
 import type { SoundDetails, SoundSummary } from '../../../src/sounds/sound-summary.ts';
+import { loudnessText } from '../../editor/loudness-text.ts';
 import { button, element, icon } from './dom.ts';
-import { labelColour } from './label-colour.ts';
+import { factLine } from './fact-line.ts';
+import { labelDot } from './label-colour.ts';
 import { labelField } from './label-field.ts';
+import { labelText } from './label-text.ts';
 import { drawPicture } from './picture.ts';
-import { loudnessText, percentText, type SidebarContext, sourceText, timeText } from './sidebar-context.ts';
+import { percentText, type SidebarContext, sourceText, timeText, wholeTimeText } from './sidebar-context.ts';
 
 /** From this similarity on, the best match is offered as a label. */
 const offeredSimilarity = 0.6;
@@ -20,6 +24,7 @@ export class SoundRow {
   readonly #play: HTMLButtonElement;
   readonly #picture = element('canvas', { class: 'earmark-picture', 'aria-hidden': 'true' });
   readonly #label = element('div', { class: 'earmark-sound-label' });
+  readonly #actions = element('div', { class: 'earmark-sound-actions' });
   readonly #facts = element('div', { class: 'earmark-sound-facts' });
   readonly #match = element('div', { class: 'earmark-sound-match' });
 
@@ -38,7 +43,12 @@ export class SoundRow {
       'div',
       { class: 'earmark-sound', role: inGrid ? 'row' : 'group', tabindex: inGrid ? -1 : undefined },
       cell('earmark-sound-listen', this.#play, this.#picture),
-      cell('earmark-sound-words', this.#label, this.#facts, this.#match),
+      cell(
+        'earmark-sound-words',
+        element('div', { class: 'earmark-sound-head' }, this.#label, this.#actions),
+        this.#facts,
+        this.#match,
+      ),
     );
     if (inGrid && context.canWrite) {
       this.checkbox = element('input', { type: 'checkbox', tabindex: -1 });
@@ -55,14 +65,17 @@ export class SoundRow {
     const seconds = `${(sound.endTime - sound.startTime).toFixed(1)}\u00a0s`;
     const facts = [timeText(sound.createdAt), sourceText(sound.sourceId), seconds];
     if (this.#details?.loudness !== undefined) facts.push(loudnessText(this.#details.loudness));
+    for (const label of sound.notLabel ?? [])
+      facts.push(text('sound.not', { label: labelText(text, label) }));
     if (sound.tags?.length) facts.push(sound.tags.map((tag) => `#${tag}`).join(' '));
-    this.#facts.textContent = facts.join(' · ');
+    this.#facts.replaceChildren(...factLine(facts));
     this.#facts.title = [
       sound.sourceId,
-      new Date(sound.createdAt).toLocaleString(),
+      wholeTimeText(sound.createdAt),
       text('sound.band', { low: Math.round(sound.low), high: Math.round(sound.high) }),
     ].join('\n');
     this.#drawMatch();
+    this.#drawActions();
     this.element.setAttribute('aria-label', this.name);
     this.checkbox?.setAttribute('aria-label', text('sound.select', { sound: this.name }));
   }
@@ -88,13 +101,22 @@ export class SoundRow {
   /** What a screen reader calls the sound. */
   get name(): string {
     const { label, createdAt } = this.sound;
-    return `${label ?? this.#context.text('sound.nameless')}, ${timeText(createdAt)}`;
+    const { text } = this.#context;
+    return `${label === undefined ? text('sound.nameless') : labelText(text, label)}, ${timeText(createdAt)}`;
   }
 
   /** The label that one key or click gives: that of the best match, for a sound that has none. */
   get offered(): string | undefined {
     const match = this.#details?.match;
     if (this.sound.label !== undefined || !match || match.similarity < offeredSimilarity) return undefined;
+    return match.label;
+  }
+
+  /** The label that it has or is like, and can be said not to be. */
+  get refusable(): string | undefined {
+    const match = this.#details?.match;
+    if (this.sound.label !== undefined || !match || match.similarity < shownSimilarity)
+      return this.sound.label;
     return match.label;
   }
 
@@ -132,10 +154,9 @@ export class SoundRow {
     const { label } = this.sound;
     const number = labels.find((known) => known.label === label)?.number;
     const words: (Node | string)[] = [];
-    if (number !== undefined) {
-      words.push(element('span', { class: 'earmark-dot', style: `background:${labelColour(number)}` }));
-    }
-    words.push(label ?? text(canWrite ? 'sound.unlabelled' : 'sound.nameless'));
+    if (number !== undefined) words.push(labelDot(number));
+    const unnamed = () => text(canWrite ? 'sound.unlabelled' : 'sound.nameless');
+    words.push(label === undefined ? unnamed() : labelText(text, label));
     if (!canWrite) {
       this.#label.replaceChildren(element('span', { class: label ? '' : 'earmark-unlabelled' }, ...words));
       return;
@@ -157,24 +178,51 @@ export class SoundRow {
   #drawMatch(): void {
     const { text, canWrite } = this.#context;
     const match = this.#details?.match;
-    this.#match.replaceChildren();
-    if (!match || match.similarity < shownSimilarity) return;
-    const like = { label: match.label, percent: percentText(match.similarity) };
-    const offered = this.offered;
-    if (offered === undefined || !canWrite) {
-      this.#match.append(text('sound.like', like));
-      return;
-    }
-    const offer = button(
-      {
-        icon: 'check',
-        text: text('sound.offer', like),
-        title: text('sound.offer-title', like),
-        class: 'earmark-offer',
-      },
-      () => this.setLabel(offered),
-    );
-    if (this.element.getAttribute('role') === 'row') offer.tabIndex = -1;
-    this.#match.append(offer);
+    const { offered } = this;
+    this.#redraw(this.#match, [match, offered], () => {
+      if (!match || match.similarity < shownSimilarity) return [];
+      const like = { label: labelText(text, match.label), percent: percentText(match.similarity) };
+      if (offered === undefined || !canWrite) return [text('sound.like', like)];
+      const title = text('sound.offer-title', like);
+      const content = { icon: 'check', text: text('sound.offer', like), title, class: 'earmark-offer' };
+      return [this.#control(button(content, () => this.setLabel(offered)))];
+    });
+  }
+
+  /** What it is not, and that it is nothing to listen for. */
+  #drawActions(): void {
+    const { text, canWrite } = this.#context;
+    const { refusable } = this;
+    const { id, label } = this.sound;
+    if (!canWrite) return;
+    this.#redraw(this.#actions, [refusable, label], () => {
+      const actions: HTMLElement[] = [];
+      if (refusable !== undefined) {
+        const title = text('sound.refuse', { label: labelText(text, refusable) });
+        const refuse = () => void this.#context.refuse({ ids: [id] }, refusable);
+        actions.push(this.#control(button({ icon: 'ban', title }, refuse)));
+      }
+      if (label === undefined) {
+        const name = () => this.setLabel(backgroundLabel);
+        actions.push(this.#control(button({ icon: 'volume-off', title: text('sound.background') }, name)));
+      }
+      return actions;
+    });
+  }
+
+  /** News of other sounds must not take a control from under the pointer or the focus. */
+  #redraw(place: HTMLElement, shown: unknown, draw: () => (Node | string)[]): void {
+    const key = JSON.stringify(shown);
+    if (place.dataset.shown === key) return;
+    place.dataset.shown = key;
+    const hadFocus = place.contains(document.activeElement);
+    place.replaceChildren(...draw());
+    if (hadFocus) this.element.focus();
+  }
+
+  /** In a grid only the controls of the row that has the focus are in the tab order. */
+  #control(made: HTMLButtonElement): HTMLButtonElement {
+    if (this.element.getAttribute('role') === 'row') made.tabIndex = this.element.tabIndex;
+    return made;
   }
 }

@@ -95,6 +95,10 @@ export class SoundsApi {
     return this.#post('label', { ...selection, label });
   }
 
+  refuse(selection: SoundSelection, label: string): Promise<Change> {
+    return this.#post('refuse', { ...selection, label });
+  }
+
   rename(from: string, to: string): Promise<Change> {
     return this.#post('rename', { from, to });
   }

@@ -2,6 +2,7 @@ import type { Suggestions } from '../../../src/sounds/sound-answers.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
 import { labelField } from './label-field.ts';
+import { labelText } from './label-text.ts';
 import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
 import { SoundRow } from './sound-row.ts';
 
@@ -74,6 +75,7 @@ export class SuggestionsView implements SidebarView {
     if (groups.length + uncertain.length + contradictions.length === 0)
       return this.#say('empty.no-suggestions');
     const sections: Node[] = [];
+    const name = (label: string) => labelText(text, label);
     const section = (title: string, help: string, items: HTMLElement[]) => {
       if (items.length === 0) return;
       sections.push(
@@ -91,7 +93,11 @@ export class SuggestionsView implements SidebarView {
       contradictions
         .slice(0, shownSounds)
         .map(({ sound, label, suggested }) =>
-          this.#card([sound], text('suggest.contradiction', { label, suggested }), [suggested]),
+          this.#card(
+            [sound],
+            text('suggest.contradiction', { label: name(label), suggested: name(suggested) }),
+            [suggested],
+          ),
         ),
     );
     section(
@@ -100,7 +106,7 @@ export class SuggestionsView implements SidebarView {
       uncertain
         .slice(0, shownSounds)
         .map(({ sound, labels: [one, other] }) =>
-          this.#card([sound], text('suggest.between', { one, other }), [one, other]),
+          this.#card([sound], text('suggest.between', { one: name(one), other: name(other) }), [one, other]),
         ),
     );
     this.#content.replaceChildren(...sections);
@@ -151,7 +157,8 @@ export class SuggestionsView implements SidebarView {
 
   #choice(ids: string[], label: string): HTMLElement {
     const { text } = this.#context;
-    return button({ icon: 'check', text: label, title: text('suggest.choose', { label }) }, () => {
+    const name = labelText(text, label);
+    return button({ icon: 'check', text: name, title: text('suggest.choose', { label: name }) }, () => {
       void this.#context.label({ ids }, label);
     });
   }

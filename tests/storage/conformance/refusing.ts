@@ -96,6 +96,7 @@ const keys = fc.constantFrom(
   ...[
     'lastModified',
     'label',
+    'notLabel',
     'tags',
     'encoder',
     '__proto__',

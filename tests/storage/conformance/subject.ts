@@ -61,6 +61,7 @@ export function pattern(
       createdAt: 1_000_000 + 1000 * Math.floor(number / 2),
       tags: number % 4 === 0 ? ['four', 'all'] : ['all'],
       ...(number % 5 === 0 ? { label: 'bell' } : {}),
+      ...(number % 7 === 3 ? { notLabel: number % 2 === 0 ? 'horn' : ['bell', 'horn'] } : {}),
     },
   };
 }
