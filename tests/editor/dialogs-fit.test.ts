@@ -27,11 +27,20 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
     nodeRed = await NodeRed.start({
       flows: [
         { id: 'tab', type: 'tab', label: 'one of each' },
-        ...configTypes.map((type) => ({ id: type, type, name: type })),
+        // No property is another node's id: Node-RED takes that for a reference, and starts nothing where it is a circle.
+        ...configTypes.map((type) => ({ id: `the-${type}`, type, name: type })),
         ...['one', 'two'].flatMap((name) => [
-          { ...memory, id: name, name, folder: name },
+          { ...memory, id: `memory-${name}`, name, folder: name },
           // A memory is opened for a node that uses it.
-          { id: `into-${name}`, type: 'earmark-query', z: 'tab', x: 400, y: 60, memory: name, wires: [] },
+          {
+            id: `into-${name}`,
+            type: 'earmark-query',
+            z: 'tab',
+            x: 400,
+            y: 60,
+            memory: `memory-${name}`,
+            wires: [],
+          },
         ]),
         ...nodeTypes.map((type, i) => ({ id: type, type, z: 'tab', x: 200, y: 60 + 60 * i, wires: [] })),
       ],
@@ -47,7 +56,7 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
       const editor = await Editor.open(nodeRed.url, { locale });
       try {
         for (const type of [...configTypes, ...nodeTypes]) {
-          if (configTypes.includes(type)) await editor.openConfigDialog(type, type);
+          if (configTypes.includes(type)) await editor.openConfigDialog(type, `the-${type}`);
           else {
             await editor.page.evaluate(`RED.editor.edit(RED.nodes.node(${JSON.stringify(type)}))`);
             await editor.page.locator('.red-ui-tray-footer').last().waitFor();
