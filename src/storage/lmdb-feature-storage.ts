@@ -39,7 +39,7 @@ const checkedAtOnce = 256;
 const updateAttempts = 8;
 /** Searches for one answer while others delete what is found. */
 const mostLooks = 4;
-const spareHits = 8;
+const spareHits = 64;
 const importedAtOnce = 200;
 
 type State =
