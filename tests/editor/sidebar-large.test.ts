@@ -27,9 +27,9 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
   const rows = () => page.locator('.earmark-grid .earmark-sound');
 
   /**
-   * The most milliseconds that the page works for an action, of nine. It is the main thread's own time: what else
-   * the machine does meanwhile must not decide the test. What comes after the answer, as the rows' pictures do, is
-   * waited for in between.
+   * The most milliseconds that the page works for an action in eight of nine tries; one may be hit by the browser's
+   * garbage collector, but not for long. It is the main thread's own time: what else the machine does meanwhile must
+   * not decide the test. What comes after the answer, as the rows' pictures do, is waited for in between.
    */
   async function answerTime(
     act: (i: number) => Promise<unknown>,
@@ -51,7 +51,9 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
     await session.detach();
     expect(Math.min(...times)).toBeGreaterThan(0);
     if (process.env.EARMARK_TIMES) console.log(times.map(Math.round).join(' '));
-    return Math.max(...times);
+    const [most, next] = times.sort((a, b) => b - a);
+    expect(most).toBeLessThan(3 * promised);
+    return next!;
   }
 
   /** Does something on the page and waits for two frames. */
