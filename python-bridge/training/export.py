@@ -303,8 +303,8 @@ def export(run: Path, audio: Path, bundle: Path, share: float | None = None, cac
         "window": {"seconds": 1.0, "hopSeconds": 0.5},
         "pooling": f"mean and deviation of the last layer over time ({LEARNT}), beside mean, deviation, "
         f"fast and slow change of {MEASURED // 4} log-mel bands ({MEASURED})",
-        "normalisation": "samples to unit variance; both parts standardised by background mean and "
-        "scale, the learnt one whitened, then to unit length, "
+        "normalisation": "what is heard moved to the middle of at least one second; samples to unit "
+        "variance; both parts standardised by background mean and scale, the learnt one whitened, then to unit length, "
         f"joined {1 - chosen:.2f} : {chosen:.2f} in squared length; unit length",
         "metric": "cosine",
         "calibration": {"defaultThreshold": threshold, "points": calibration["points"]},

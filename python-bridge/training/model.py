@@ -1,7 +1,8 @@
 """The encoder: PCM in, one unit vector of 768 numbers out.
 
-    PCM -> unit variance -> log-mel -> stem -> Wav2Vec2BertModel -> mean, deviation = 512 learnt numbers
-                              `-> mean, deviation, fast and slow change             = 256 measured numbers
+    PCM -> to the middle of a second -> unit variance -> log-mel
+        -> stem -> Wav2Vec2BertModel -> mean, deviation = 512 learnt numbers
+        -> mean, deviation, fast and slow change        = 256 measured numbers
 
 Both parts are standardised (background mean and scale; the learnt one whitened as well), brought to
 unit length and joined with a fixed weight. The learnt part knows what things are called; the measured
@@ -30,6 +31,10 @@ DIMENSIONS = LEARNT + MEASURED
 #: Power below which a band counts as empty: about 50 dB under white noise of the same level.
 EMPTY = 1e-3
 SLOW = 8
+#: The least that the network hears at once; a shorter sound lies in the middle of it.
+WINDOW = SAMPLE_RATE
+#: What is under this part of a window's peak (-60 dB) before and after the sound is not the sound.
+AUDIBLE = 1e-3
 #: The shortest input has two slow frames, so that every deviation exists: 135 ms.
 MINIMUM_SAMPLES = FRAME + (SLOW + SLOW // 2 - 1) * HOP
 
@@ -49,6 +54,24 @@ def mel_filters() -> np.ndarray:
         fall = (high - bins) / (high - edges[i + 1])
         filters[:, i] = np.maximum(0, np.minimum(rise, fall))
     return filters / filters.sum(axis=0, keepdims=True)
+
+
+def centred(pcm: Tensor) -> Tensor:
+    """`[batch, samples]` to `[batch, at least WINDOW]`: what is heard in the middle, silence around it.
+
+    A word is the same word wherever it lies in its window, and a network that pools over time knows
+    that only nearly. Windows full of sound, which is most of them, stay as they are.
+    """
+    count = torch._shape_as_tensor(pcm)[1]  # kept as a shape when the graph is traced
+    length = count.clamp(min=WINDOW)
+    level = pcm.abs()
+    heard = level > AUDIBLE * level.amax(dim=1, keepdim=True)
+    at = torch.arange(count, device=pcm.device)
+    first = torch.where(heard, at, count).amin(dim=1, keepdim=True)
+    end = torch.where(heard, at + 1, 0).amax(dim=1, keepdim=True)
+    index = torch.arange(length, device=pcm.device) + first - (length - (end - first)) // 2
+    inside = (index >= 0) & (index < count)
+    return torch.where(inside, pcm.gather(1, index.clamp(0, count - 1)), 0.0)
 
 
 class LogMel(nn.Module):
@@ -160,7 +183,7 @@ class Encoder(nn.Module):
 
     def parts(self, pcm: Tensor) -> tuple[Tensor, Tensor]:
         """The learnt and the measured part, standardised, each of unit length."""
-        bands = self.logmel(pcm)
+        bands = self.logmel(centred(pcm))
         learnt = self.standardise_learnt(self.learnt(bands)) @ self.whitening
         measured = self.standardise_measured(measured_statistics(bands))
         return nn.functional.normalize(learnt, dim=1), nn.functional.normalize(measured, dim=1)
