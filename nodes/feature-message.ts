@@ -69,10 +69,19 @@ export function messageFeatures(message: Message): {
   return { ...description, encoder: { name: model, revision } };
 }
 
+/** The microphone, file or stream that a message's sound came from. */
+export function messageSource({ audio, topic }: Message): string {
+  return text(plainObject(audio).sourceId) ?? text(topic) ?? 'message';
+}
+
 export function plainObject(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
     : {};
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
 function finite(value: unknown, otherwise: number): number {

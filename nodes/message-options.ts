@@ -1,14 +1,7 @@
 import { plainObject } from './feature-message.ts';
 import type { Message } from './message-worker.ts';
 import { NodeError } from './node-error.ts';
-import { optionalNumber } from './number-field.ts';
-
-interface Range {
-  min?: number;
-  max?: number;
-  /** Whole numbers only. */
-  whole?: boolean;
-}
+import { type NumberRange, optionalNumber } from './number-field.ts';
 
 /**
  * `msg.options`: what the dialog says, otherwise for one message. What is not given, or empty, is undefined; each
@@ -21,16 +14,8 @@ export class MessageOptions {
     this.#options = plainObject(message.options);
   }
 
-  number(name: string, { min = -Infinity, max = Infinity, whole = false }: Range = {}): number | undefined {
-    const value = this.#given(name);
-    if (value === undefined) return undefined;
-    const number = typeof value === 'number' || typeof value === 'string' ? optionalNumber(value) : undefined;
-    if (number !== undefined && number >= min && number <= max && (!whole || Number.isInteger(number))) {
-      return number;
-    }
-    const kind = whole ? 'a whole number' : 'a number';
-    const range = max === Infinity ? `of ${min} or more` : `of ${min} to ${max}`;
-    throw this.#wrong(name, min === -Infinity && max === Infinity ? kind : `${kind} ${range}`);
+  number(name: string, range: NumberRange = {}): number | undefined {
+    return numberWithin(`msg.options.${name}`, this.#given(name), range);
   }
 
   flag(name: string): boolean | undefined {
@@ -76,4 +61,21 @@ export class MessageOptions {
   #wrong(name: string, expected: string): NodeError {
     return new NodeError('BAD_MESSAGE', `msg.options.${name} must be ${expected}.`);
   }
+}
+
+/** A number, or undefined where none is given; `name` says in the error what is wrong. */
+export function numberWithin(
+  name: string,
+  value: unknown,
+  { min = -Infinity, max = Infinity, whole = false }: NumberRange,
+): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const number = typeof value === 'number' || typeof value === 'string' ? optionalNumber(value) : undefined;
+  if (number !== undefined && number >= min && number <= max && (!whole || Number.isInteger(number))) {
+    return number;
+  }
+  const kind = whole ? 'a whole number' : 'a number';
+  const range = max === Infinity ? `of ${min} or more` : `of ${min} to ${max}`;
+  const expected = min === -Infinity && max === Infinity ? kind : `${kind} ${range}`;
+  throw new NodeError('BAD_MESSAGE', `${name} must be ${expected}.`);
 }

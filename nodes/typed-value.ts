@@ -1,5 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
+import { numberWithin } from './message-options.ts';
 import type { Message } from './message-worker.ts';
+import { type NumberRange, optionalNumber } from './number-field.ts';
 
 /** The value of a typed input; JSONata answers only through a callback, so all of them do here. */
 export function typedValue(
@@ -22,4 +24,26 @@ export async function typedText(...field: Parameters<typeof typedValue>): Promis
   const value = await typedValue(...field);
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+/** The same for words with commas between them, or a list of words. */
+export async function typedWords(...field: Parameters<typeof typedValue>): Promise<string[]> {
+  const value = await typedValue(...field);
+  if (Array.isArray(value)) return value.filter((word) => typeof word !== 'object').map(String);
+  return typeof value === 'string' || typeof value === 'number' ? String(value).split(',') : [];
+}
+
+/**
+ * The same for a number; empty counts as not given. What is taken from elsewhere and is none of `range` throws
+ * `BAD_MESSAGE`; what stands in the dialog, the dialog has judged.
+ */
+export async function typedNumber(
+  name: string,
+  range: NumberRange,
+  ...field: Parameters<typeof typedValue>
+): Promise<number | undefined> {
+  const [, , text, type] = field;
+  if (type === 'num') return optionalNumber(text);
+  const value = await typedValue(...field);
+  return numberWithin(name, value === '' ? undefined : value, range);
 }

@@ -1,6 +1,7 @@
 import type { MessageOptions } from '../message-options.ts';
 import { optionalNumber } from '../number-field.ts';
 import type { SoundFormat } from '../sound-message.ts';
+import { ranges } from './ranges.ts';
 
 /** How one run of a capture node cuts, paces and sends. */
 export interface CaptureOptions {
@@ -29,19 +30,23 @@ export interface CaptureFields {
 
 /** The dialog's options, with the message's own in front of them. */
 export function captureOptions(fields: CaptureFields, given: MessageOptions): CaptureOptions {
-  const seconds = (name: keyof CaptureFields, otherwise: number, min: number, max: number) =>
-    given.number(name, { min, max }) ??
-    Math.min(max, Math.max(min, optionalNumber(fields[name]) ?? otherwise));
-  const windowSeconds = seconds('windowSeconds', 1, 0.1, 30);
+  const seconds = (name: keyof CaptureFields & keyof typeof ranges, otherwise: number) => {
+    const { min, max } = ranges[name];
+    return (
+      given.number(name, ranges[name]) ??
+      Math.min(max, Math.max(min, optionalNumber(fields[name]) ?? otherwise))
+    );
+  };
+  const windowSeconds = seconds('windowSeconds', 1);
   const cut = given.choice('cut', ['sounds', 'windows']) ?? fields.cut;
   const pace = given.choice('pace', ['fast', 'live']) ?? fields.pace;
   const format = given.choice('format', ['raw', 'wav']) ?? fields.format;
   return {
     cut: cut === 'windows' ? 'windows' : 'sounds',
     windowSeconds,
-    hopSeconds: Math.min(windowSeconds, seconds('hopSeconds', windowSeconds, 0.02, 30)),
-    pauseSeconds: seconds('pauseSeconds', 0.15, 0.05, 5),
-    maxSeconds: seconds('maxSeconds', 5, 0.2, 30),
+    hopSeconds: Math.min(windowSeconds, seconds('hopSeconds', windowSeconds)),
+    pauseSeconds: seconds('pauseSeconds', 0.15),
+    maxSeconds: seconds('maxSeconds', 5),
     pace: pace === 'live' ? 'live' : 'fast',
     format: format === 'wav' ? 'wav' : 'raw',
   };

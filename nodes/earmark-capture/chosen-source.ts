@@ -17,6 +17,7 @@ import { optionalNumber } from '../number-field.ts';
 import { sampleSounds } from '../package-folder.ts';
 import { payloadSource } from '../sound-message.ts';
 import { typedText } from '../typed-value.ts';
+import { ranges } from './ranges.ts';
 
 /** The sounds that come with the package lie in folders in here. */
 export const shippedFolder = path.dirname(sampleSounds);
@@ -28,6 +29,7 @@ export type SourceKind = (typeof kinds)[number];
 export interface SourceFields {
   source: SourceKind;
   device: string;
+  deviceType: string;
   path: string;
   pathType: string;
   url: string;
@@ -57,7 +59,8 @@ export async function chosenSource(
     case 'browser':
       throw new NodeError('INTERNAL', 'The microphone of a browser is opened by its page.');
     case 'microphone': {
-      const device = options.text('device') ?? text(fields.device);
+      const device =
+        options.text('device') ?? (await typedText(RED, node, fields.device, fields.deviceType, message));
       return microphoneSource({ ...(device !== undefined && { device }), onEvent });
     }
     case 'url': {
@@ -66,10 +69,9 @@ export async function chosenSource(
       return urlSource(url, { live: true, onEvent });
     }
     case 'network': {
-      const port =
-        options.number('port', { min: 1, max: 65_535, whole: true }) ?? optionalNumber(fields.port);
+      const port = options.number('port', ranges.port) ?? optionalNumber(fields.port);
       if (port === undefined) throw new NodeError('BAD_MESSAGE', 'No port to listen on is given.');
-      const sampleRate = options.number('sampleRate', { min: 1000, max: 768_000, whole: true });
+      const sampleRate = options.number('sampleRate', ranges.sampleRate);
       const format = { sampleRate: sampleRate ?? optionalNumber(fields.sampleRate) ?? 16_000 };
       const host = options.text('host') ?? text(fields.host) ?? '127.0.0.1';
       const protocol = options.choice('protocol', ['tcp', 'udp']) ?? fields.protocol;
@@ -87,18 +89,22 @@ export async function chosenSource(
         options.text('path') ??
         (await typedText(RED, node, fields.path, fields.pathType, message));
       if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
-      const full = findPath(RED.settings.userDir ?? process.cwd(), name);
-      const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
-      return isFolder ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
+      const full = findPath(RED, name);
+      return isFolder(full) ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
     }
   }
 }
 
 /** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
-function findPath(userDir: string, name: string): string {
-  const own = path.resolve(userDir, name);
+export function findPath(RED: NodeAPI, name: string): string {
+  const own = path.resolve(RED.settings.userDir ?? process.cwd(), name);
   const shipped = path.resolve(shippedFolder, name);
   return !existsSync(own) && existsSync(shipped) ? shipped : own;
+}
+
+/** Also what names several files. */
+export function isFolder(full: string): boolean {
+  return statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
 }
 
 function text(value: unknown): string | undefined {

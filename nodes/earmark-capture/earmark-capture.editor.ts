@@ -1,15 +1,18 @@
-import { postJson, prepareForm, suggest, typedField } from '../editor/form.ts';
+import { prepareForm, suggest, typedField } from '../editor/form.ts';
 import { loudnessText } from '../editor/loudness-text.ts';
 import { migrateOnLoad } from '../editor/migrate-on-load.ts';
 import { numberBetween } from '../editor/number-between.ts';
-import { addressOf, notEmpty, typedText } from '../editor/text-field.ts';
+import { addressOf, notEmpty, typedProperty } from '../editor/text-field.ts';
 import { migrations } from './migrations.ts';
+import { ranges } from './ranges.ts';
+import { prepareMicrophoneTest, prepareSourceTest } from './test-buttons.editor.ts';
 
 interface Properties {
   version: number;
   name: string;
   source: 'microphone' | 'browser' | 'url' | 'network' | 'file' | 'message' | 'samples';
   device: string;
+  deviceType: string;
   path: string;
   pathType: string;
   url: string;
@@ -26,11 +29,6 @@ interface Properties {
   pace: 'fast' | 'live';
   autoStart: boolean;
   format: 'raw' | 'wav';
-}
-
-interface Heard {
-  decibels: number;
-  silent: boolean;
 }
 
 const streamAddress = addressOf('http', 'https', 'rtsp', 'rtsps');
@@ -60,29 +58,27 @@ RED.nodes.registerType<Properties>('earmark-capture', {
   category: 'sound memory',
   color: '#a9cbc5',
   defaults: {
-    version: { value: 1 },
+    version: { value: 2 },
     name: { value: '' },
     source: { value: 'microphone' },
-    device: { value: '' },
-    path: { value: '', validate: typedText('path', notEmpty, 'source=file') },
+    device: { value: '', validate: typedProperty('device', () => true, 'source=microphone') },
+    deviceType: { value: 'str' },
+    path: { value: '', validate: typedProperty('path', notEmpty, 'source=file') },
     pathType: { value: 'str' },
-    url: { value: '', validate: typedText('url', streamAddress, 'source=url') },
+    url: { value: '', validate: typedProperty('url', streamAddress, 'source=url') },
     urlType: { value: 'str' },
     protocol: { value: 'tcp' },
     host: { value: '127.0.0.1' },
-    port: { value: '7355', validate: numberBetween({ min: 1, max: 65_535, whole: true, blank: true }) },
-    sampleRate: {
-      value: '16000',
-      validate: numberBetween({ min: 1000, max: 768_000, whole: true, blank: true }),
-    },
+    port: { value: '7355', validate: numberBetween({ ...ranges.port, blank: true }) },
+    sampleRate: { value: '16000', validate: numberBetween({ ...ranges.sampleRate, blank: true }) },
     cut: { value: 'sounds' },
-    windowSeconds: { value: '1', validate: numberBetween({ min: 0.1, max: 30 }) },
+    windowSeconds: { value: '1', validate: numberBetween(ranges.windowSeconds) },
     hopSeconds: {
       value: '0.5',
-      validate: numberBetween({ min: 0.02, max: 30, notAbove: 'windowSeconds', when: 'cut=windows' }),
+      validate: numberBetween({ ...ranges.hopSeconds, notAbove: 'windowSeconds', when: 'cut=windows' }),
     },
-    pauseSeconds: { value: '0.15', validate: numberBetween({ min: 0.05, max: 5 }) },
-    maxSeconds: { value: '5', validate: numberBetween({ min: 0.2, max: 30 }) },
+    pauseSeconds: { value: '0.15', validate: numberBetween(ranges.pauseSeconds) },
+    maxSeconds: { value: '5', validate: numberBetween(ranges.maxSeconds) },
     pace: { value: 'fast' },
     autoStart: { value: true },
     format: { value: 'raw' },
@@ -105,22 +101,16 @@ RED.nodes.registerType<Properties>('earmark-capture', {
   },
   oneditprepare: function () {
     prepareForm('node-input');
+    // A microphone mostly starts by itself, when there is no message yet.
+    typedField(this, 'device', () => true, 'str', ['flow', 'global', 'env', 'jsonata']);
     typedField(this, 'path', notEmpty);
     typedField(this, 'url', streamAddress);
     suggest('node-input-device', 'earmark/capture/devices');
     const page = new URL(`earmark/capture/${this.id}/microphone`, location.href).href;
     $('#earmark-microphone-page').attr('href', page).text(page);
     startMeter(this.id);
-    const result = $('#earmark-microphone-test-result');
-    $('#earmark-microphone-test').on('click', () => {
-      result.text(this._('test.speak'));
-      const device = String($('#node-input-device').val());
-      postJson<Heard>(`earmark/capture/${this.id}/test`, { device })
-        .done(({ decibels, silent }) =>
-          result.text(silent ? this._('status.silent') : this._('test.heard', { decibels })),
-        )
-        .fail(({ responseJSON }) => result.text(responseJSON?.message ?? this._('test.failed')));
-    });
+    prepareMicrophoneTest(this);
+    prepareSourceTest(this);
   },
   oneditsave: () => stopMeter(),
   oneditcancel: () => stopMeter(),

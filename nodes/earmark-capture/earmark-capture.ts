@@ -26,6 +26,7 @@ import { registerMicrophonePage } from './microphone-page.ts';
 import { registerMicrophoneTest } from './microphone-test.ts';
 import { migrations } from './migrations.ts';
 import { inSequences, type Parts, type Piece, pacedSource, readPieces, roomBehind } from './sound-reader.ts';
+import { registerSourceTest } from './source-test.ts';
 
 interface CaptureDef extends NodeDef, CaptureFields, SourceFields {
   autoStart: boolean;
@@ -69,6 +70,7 @@ export default function (RED: NodeAPI): void {
   );
 
   registerMicrophoneTest(RED);
+  registerSourceTest(RED);
   const microphonePage = registerMicrophonePage(RED);
 
   function Capture(this: Node, saved: CaptureDef): void {

@@ -1,7 +1,8 @@
 import type { Request, Response } from 'express';
 import type { NodeAPI } from 'node-red';
-import { asyncScheduler, throttleTime } from 'rxjs';
+import { asyncScheduler, type Observable, throttleTime } from 'rxjs';
 import { EarmarkError } from '../../src/errors.ts';
+import type { NewHeardSound } from '../../src/sounds/heard-sounds.ts';
 import { SoundError } from '../../src/sounds/sound-error.ts';
 import { Sounds } from '../../src/sounds/sounds.ts';
 import type { FeatureStorage } from '../../src/storage/index.ts';
@@ -25,8 +26,14 @@ export interface ServedMemory {
 }
 
 export interface SoundsRoutes {
-  /** Shows a memory in the sidebar until the returned function is called (in the config node's `close`). */
-  serve(memory: ServedMemory): () => Promise<void>;
+  /** Shows a memory in the sidebar until `release` is called (in the config node's `close`). */
+  serve(memory: ServedMemory): ServedSounds;
+}
+
+export interface ServedSounds {
+  /** Shows a sound that recognition heard, until it is stored or newer ones take its place. */
+  hear(sound: NewHeardSound): void;
+  release(): Promise<void>;
 }
 
 /** The topic of the live feed. Its messages carry no sounds: whoever may not read gets nothing from it. */
@@ -36,6 +43,8 @@ export const soundsTopic = 'earmark/sounds';
 export interface SoundsNotice {
   /** The memory's id; absent when a memory came or went. */
   memory?: string;
+  /** Nothing changed but the sounds that were heard and are not stored. */
+  heard?: true;
 }
 
 /** Often enough to feel live, seldom enough for a slow editor. */
@@ -49,11 +58,16 @@ const mostDetails = 60;
 /**
  * The HTTP admin routes and the live feed of the Sounds sidebar. Called once, when the memory's node set is
  * loaded: `const sounds = registerAdminRoutes(RED)`; each memory node then calls
- * `const release = sounds.serve({ id: this.id, name, storage })` and awaits `release()` before it closes the storage.
+ * `const served = sounds.serve({ id: this.id, name, storage })` and awaits `served.release()` before it closes the
+ * storage.
  */
 export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
   const served = new Map<string, { name: string; storage: FeatureStorage; sounds: Sounds }>();
   const notify = (notice: SoundsNotice) => RED.comms.publish(soundsTopic, notice, false);
+  const feed = (changes: Observable<unknown>, notice: SoundsNotice) =>
+    changes
+      .pipe(throttleTime(noticeInterval, asyncScheduler, { leading: true, trailing: true }))
+      .subscribe({ next: () => notify(notice), error: () => undefined });
 
   const memoryOf = (request: Request) => {
     const memory = served.get(String(request.params.memory));
@@ -100,6 +114,7 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
       typeof cursor === 'string' ? cursor : undefined,
     );
   });
+  get('heard', (_request, sounds) => ({ sounds: sounds.heard.summaries() }));
   ask('details', ({ body }, sounds) => sounds.details(readIds(bodyObject(body).ids, mostDetails)));
   get('sounds/:id/clip', async ({ params }, sounds, response) => {
     const clip = await sounds.getClip(String(params.id));
@@ -150,15 +165,18 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
       const sounds = new Sounds(storage);
       served.set(id, { name, storage, sounds });
       notify({});
-      const feed = storage
-        .watch()
-        .pipe(throttleTime(noticeInterval, asyncScheduler, { leading: true, trailing: true }))
-        .subscribe({ next: () => notify({ memory: id }), error: () => undefined });
-      return async () => {
-        feed.unsubscribe();
-        if (served.get(id)?.sounds === sounds) served.delete(id);
-        await sounds.close();
-        notify({});
+      const feeds = [
+        feed(storage.watch(), { memory: id }),
+        feed(sounds.heard.changes$, { memory: id, heard: true }),
+      ];
+      return {
+        hear: (sound) => sounds.heard.hear(sound),
+        release: async () => {
+          for (const one of feeds) one.unsubscribe();
+          if (served.get(id)?.sounds === sounds) served.delete(id);
+          await sounds.close();
+          notify({});
+        },
       };
     },
   };

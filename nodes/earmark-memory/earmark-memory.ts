@@ -3,10 +3,11 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { EarmarkError } from '../../src/errors.ts';
 import { Recogniser } from '../../src/recognition/recogniser.ts';
+import type { NewHeardSound } from '../../src/sounds/heard-sounds.ts';
 import { createFeatureStorage, type DistanceMetric, type FeatureStorage } from '../../src/storage/index.ts';
 import { codedError, NodeError } from '../node-error.ts';
 import { optionalNumber } from '../number-field.ts';
-import { registerAdminRoutes } from './admin-routes.ts';
+import { registerAdminRoutes, type ServedSounds } from './admin-routes.ts';
 
 interface MemoryDef extends NodeDef {
   folder: string;
@@ -34,6 +35,8 @@ export interface MemoryNode extends Node {
   storage(): Promise<FeatureStorage>;
   /** Tells the labels apart; one for all nodes that believe from the same similarity. */
   recogniser(threshold: number): Promise<Recogniser>;
+  /** Shows in the Sounds sidebar what was heard, and what it was taken for. */
+  hear(sound: NewHeardSound): void;
 }
 
 /** Another process may let go of the folder, or a disk may be mounted late. */
@@ -53,7 +56,8 @@ export default function (RED: NodeAPI): void {
     node.threshold = optionalNumber(def.threshold);
 
     let opened: FeatureStorage | undefined;
-    let release = async () => {};
+    let served: ServedSounds | undefined;
+    node.hear = (sound) => served?.hear(sound);
     let timer: NodeJS.Timeout | undefined;
     let closed = false;
 
@@ -70,7 +74,7 @@ export default function (RED: NodeAPI): void {
         throw closedByDeployment();
       }
       opened = storage;
-      release = sounds.serve({ id: node.id, name: def.name || def.folder, storage });
+      served = sounds.serve({ id: node.id, name: def.name || def.folder, storage });
       condition.next({ value: 'ready' });
       return storage;
     };
@@ -110,7 +114,7 @@ export default function (RED: NodeAPI): void {
       node.storage = () => Promise.reject(closedByDeployment());
       latest
         .catch(() => {})
-        .then(() => release())
+        .then(() => served?.release())
         .then(() => opened?.close())
         .catch((error) => this.warn(error))
         .finally(() => {

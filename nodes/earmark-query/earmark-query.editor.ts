@@ -1,9 +1,13 @@
 import { chosen } from '../editor/chosen.ts';
 import { prepareForm, typedField } from '../editor/form.ts';
-import { numberBetween } from '../editor/number-between.ts';
-import { typedText } from '../editor/text-field.ts';
+import { migrateOnLoad } from '../editor/migrate-on-load.ts';
+import { aNumber, numberBetween } from '../editor/number-between.ts';
+import { typedProperty } from '../editor/text-field.ts';
+import { migrations } from './migrations.ts';
+import { ranges } from './ranges.ts';
 
 interface Properties {
+  version: number;
   name: string;
   memory: string;
   answer: 'list' | 'each' | 'count';
@@ -14,6 +18,7 @@ interface Properties {
   kind: string;
   kindType: string;
   lastHours: string;
+  lastHoursType: string;
   sortBy: string;
   sortDirection: string;
   limit: string;
@@ -24,20 +29,26 @@ interface Properties {
   withClip: boolean;
 }
 
+const hours = aNumber({ ...ranges.lastHours, blank: true });
+
+migrateOnLoad('earmark-query', migrations);
+
 RED.nodes.registerType<Properties>('earmark-query', {
   category: 'sound memory',
   color: '#a9cbc5',
   defaults: {
+    version: { value: 1 },
     name: { value: '' },
     memory: { value: '', type: 'earmark-memory', validate: chosen },
     answer: { value: 'list' },
-    label: { value: '', validate: typedText('label') },
+    label: { value: '', validate: typedProperty('label') },
     labelType: { value: 'str' },
-    sourceId: { value: '', validate: typedText('sourceId') },
+    sourceId: { value: '', validate: typedProperty('sourceId') },
     sourceIdType: { value: 'str' },
-    kind: { value: '', validate: typedText('kind') },
+    kind: { value: '', validate: typedProperty('kind') },
     kindType: { value: 'str' },
-    lastHours: { value: '', validate: numberBetween({ min: 0, blank: true }) },
+    lastHours: { value: '', validate: typedProperty('lastHours', hours) },
+    lastHoursType: { value: 'num' },
     sortBy: { value: 'createdAt' },
     sortDirection: { value: 'desc' },
     limit: { value: '100', validate: numberBetween({ min: 0, max: 100000, whole: true }) },
@@ -66,5 +77,6 @@ RED.nodes.registerType<Properties>('earmark-query', {
   oneditprepare: function () {
     prepareForm('node-input');
     for (const name of ['label', 'sourceId', 'kind']) typedField(this, name);
+    typedField(this, 'lastHours', hours, 'num');
   },
 });

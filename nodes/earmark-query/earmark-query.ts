@@ -7,8 +7,11 @@ import { MessageOptions } from '../message-options.ts';
 import { type Message, workOnMessages } from '../message-worker.ts';
 import { optionalNumber } from '../number-field.ts';
 import { patternSummary } from '../pattern-message.ts';
+import { migrate } from '../saved-configuration.ts';
 import { StatusLight } from '../status-light.ts';
-import { typedText } from '../typed-value.ts';
+import { typedNumber, typedText } from '../typed-value.ts';
+import { migrations } from './migrations.ts';
+import { ranges } from './ranges.ts';
 
 const answers = ['list', 'each', 'count'] as const;
 
@@ -22,6 +25,7 @@ interface QueryDef extends NodeDef {
   kind: string;
   kindType: string;
   lastHours: string;
+  lastHoursType: string;
   sortBy: NonNullable<PatternQuery['sortBy']>;
   sortDirection: 'asc' | 'desc';
   limit: string;
@@ -36,8 +40,9 @@ const queueLimit = 64;
 const hourMs = 3_600_000;
 
 export default function (RED: NodeAPI): void {
-  function Query(this: Node, def: QueryDef): void {
-    RED.nodes.createNode(this, def);
+  function Query(this: Node, saved: QueryDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
 
@@ -46,7 +51,17 @@ export default function (RED: NodeAPI): void {
       const label = await typedText(RED, this, def.label, def.labelType, message);
       const sourceId = await typedText(RED, this, def.sourceId, def.sourceIdType, message);
       const type = await typedText(RED, this, def.kind, def.kindType, message);
-      const hours = options.number('lastHours', { min: 0 }) ?? optionalNumber(def.lastHours);
+      const hours =
+        options.number('lastHours', ranges.lastHours) ??
+        (await typedNumber(
+          'lastHours',
+          ranges.lastHours,
+          RED,
+          this,
+          def.lastHours,
+          def.lastHoursType,
+          message,
+        ));
       const confidence = optionalNumber(def.confidence);
       const limit = optionalNumber(def.limit);
       const min = optionalNumber(def.lowHertz);

@@ -1,9 +1,10 @@
 import { chosen } from '../editor/chosen.ts';
 import { prepareForm, typedField } from '../editor/form.ts';
 import { migrateOnLoad } from '../editor/migrate-on-load.ts';
-import { numberBetween } from '../editor/number-between.ts';
-import { typedText } from '../editor/text-field.ts';
+import { aNumber, numberBetween } from '../editor/number-between.ts';
+import { typedProperty } from '../editor/text-field.ts';
 import { migrations } from './migrations.ts';
+import { ranges } from './ranges.ts';
 
 interface Properties {
   version: number;
@@ -11,6 +12,7 @@ interface Properties {
   memory: string;
   mode: 'label' | 'events' | 'neighbours';
   threshold: string;
+  thresholdType: string;
   limit: string;
   label: string;
   labelType: string;
@@ -18,22 +20,25 @@ interface Properties {
   holdBackSeconds: string;
 }
 
+const aSimilarity = aNumber({ ...ranges.threshold, blank: true });
+
 migrateOnLoad('earmark-similar', migrations);
 
 RED.nodes.registerType<Properties>('earmark-similar', {
   category: 'sound memory',
   color: '#a9cbc5',
   defaults: {
-    version: { value: 1 },
+    version: { value: 2 },
     name: { value: '' },
     memory: { value: '', type: 'earmark-memory', validate: chosen },
     mode: { value: 'label' },
-    threshold: { value: '', validate: numberBetween({ min: -1, max: 1, blank: true }) },
-    limit: { value: '5', validate: numberBetween({ min: 1, max: 1000, whole: true }) },
-    label: { value: '', validate: typedText('label') },
+    threshold: { value: '', validate: typedProperty('threshold', aSimilarity) },
+    thresholdType: { value: 'num' },
+    limit: { value: '5', validate: numberBetween(ranges.limit) },
+    label: { value: '', validate: typedProperty('label') },
     labelType: { value: 'str' },
-    confirmations: { value: '1', validate: numberBetween({ min: 1, max: 100, whole: true }) },
-    holdBackSeconds: { value: '0', validate: numberBetween({ min: 0, max: 3600 }) },
+    confirmations: { value: '1', validate: numberBetween(ranges.confirmations) },
+    holdBackSeconds: { value: '0', validate: numberBetween(ranges.holdBackSeconds) },
   },
   inputs: 1,
   outputs: 2,
@@ -53,6 +58,7 @@ RED.nodes.registerType<Properties>('earmark-similar', {
   },
   oneditprepare: function () {
     prepareForm('node-input');
+    typedField(this, 'threshold', aSimilarity, 'num');
     typedField(this, 'label');
   },
 });

@@ -11,9 +11,11 @@ import { optionalNumber } from '../number-field.ts';
 import { patternSummary } from '../pattern-message.ts';
 import { migrate } from '../saved-configuration.ts';
 import { StatusLight } from '../status-light.ts';
-import { typedText } from '../typed-value.ts';
+import { typedNumber, typedText } from '../typed-value.ts';
+import { heardSound, recognitionAnswer, similarAnswer } from './heard-sound.ts';
 import { JoinedEvents } from './joined-events.ts';
 import { migrations } from './migrations.ts';
+import { ranges } from './ranges.ts';
 
 const modes = ['label', 'events', 'neighbours'] as const;
 
@@ -21,6 +23,7 @@ interface SimilarDef extends NodeDef {
   memory: string;
   mode: (typeof modes)[number];
   threshold: string;
+  thresholdType: string;
   limit: string;
   label: string;
   labelType: string;
@@ -38,25 +41,34 @@ export default function (RED: NodeAPI): void {
     const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
+    const within = ({ min, max }: { min: number; max: number }, field: string) =>
+      Math.min(max, Math.max(min, optionalNumber(field) ?? min));
     const tracking = {
-      confirmations: Math.min(100, Math.max(1, Math.round(optionalNumber(def.confirmations) ?? 1))),
-      holdBackMs: Math.min(3600, Math.max(0, optionalNumber(def.holdBackSeconds) ?? 0)) * 1000,
+      confirmations: Math.round(within(ranges.confirmations, def.confirmations)),
+      holdBackMs: within(ranges.holdBackSeconds, def.holdBackSeconds) * 1000,
     };
     const events = new EventTracker();
     const joined = new JoinedEvents((message) => this.send([message, null]));
     this.on('close', () => joined.forget());
 
     const trackingFor = (options: MessageOptions) => {
-      const holdBackSeconds = options.number('holdBackSeconds', { min: 0, max: 3600 });
+      const holdBackSeconds = options.number('holdBackSeconds', ranges.holdBackSeconds);
       return {
-        confirmations:
-          options.number('confirmations', { min: 1, max: 100, whole: true }) ?? tracking.confirmations,
+        confirmations: options.number('confirmations', ranges.confirmations) ?? tracking.confirmations,
         holdBackMs: holdBackSeconds === undefined ? tracking.holdBackMs : holdBackSeconds * 1000,
       };
     };
-    const thresholdFor = (message: Message, options: MessageOptions) =>
-      options.number('threshold', { min: -1, max: 1 }) ??
-      optionalNumber(def.threshold) ??
+    const thresholdFor = async (message: Message, options: MessageOptions) =>
+      options.number('threshold', ranges.threshold) ??
+      (await typedNumber(
+        'threshold',
+        ranges.threshold,
+        RED,
+        this,
+        def.threshold,
+        def.thresholdType,
+        message,
+      )) ??
       memory?.threshold ??
       optionalNumber(plainObject(message.features).threshold) ??
       plainThreshold;
@@ -81,9 +93,10 @@ export default function (RED: NodeAPI): void {
     ) => {
       const tracking = trackingFor(options);
       const vector = messageVector(message);
-      const recogniser = await memory!.recogniser(thresholdFor(message, options));
+      const recogniser = await memory!.recogniser(await thresholdFor(message, options));
       const found = await recogniser.recognise(vector);
       signal.throwIfAborted();
+      memory!.hear(heardSound(message, vector, recognitionAnswer(found)));
       const { label, confidence, votes } = found;
       const wanted = label !== undefined && (only === undefined || only === label);
       const piece = heard(message, wanted ? label : undefined);
@@ -111,8 +124,8 @@ export default function (RED: NodeAPI): void {
 
     const listNeighbours = async ({ message, send }: Work, options: MessageOptions, only?: string) => {
       const vector = messageVector(message);
-      const threshold = thresholdFor(message, options);
-      const limit = options.number('limit', { min: 1, max: 1000, whole: true });
+      const threshold = await thresholdFor(message, options);
+      const limit = options.number('limit', ranges.limit);
       const { encoder } = messageFeatures(message);
       const where = (options.object('where') ?? {}) as PatternQuery;
       const storage = await memory!.storage();
@@ -123,6 +136,7 @@ export default function (RED: NodeAPI): void {
         where: only === undefined ? where : { ...where, label: only },
         ...(encoder !== undefined && { encoder }),
       });
+      memory!.hear(heardSound(message, vector, similarAnswer(found, threshold)));
       const payload = found.filter(({ similarity }) => similarity >= threshold).map(neighbour);
       const [best] = payload;
       if (best === undefined) {
@@ -170,13 +184,19 @@ function withVector(message: Message, vector: Float32Array) {
 }
 
 function heard(message: Message, label: string | undefined) {
-  const { startTime, endTime } = messageFeatures(message);
   const { sourceId, gap } = plainObject(message.audio);
   return {
-    startTime,
-    endTime,
+    ...timeOf(message),
     gap: gap === true,
     ...(label !== undefined && { label }),
     ...(typeof sourceId === 'string' && { sourceId }),
   };
+}
+
+/** A vector that says nothing of its time, as one of the user's own model may, is heard when it comes. */
+function timeOf(message: Message): { startTime: number; endTime: number } {
+  const now = performance.now() / 1000;
+  if (typeof plainObject(message.features).startTime !== 'number') return { startTime: now, endTime: now };
+  const { startTime, endTime } = messageFeatures(message);
+  return { startTime, endTime };
 }

@@ -1,28 +1,35 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { NewPatternMetadata } from '../../src/storage/index.ts';
 import { missing, showMemory } from '../condition-status.ts';
-import { messageFeatures, messageVector, plainObject } from '../feature-message.ts';
+import { messageFeatures, messageSource, messageVector, plainObject } from '../feature-message.ts';
 import { MessageOptions } from '../message-options.ts';
 import { type Work, workOnMessages } from '../message-worker.ts';
 import { patternSummary } from '../pattern-message.ts';
+import { migrate } from '../saved-configuration.ts';
 import { StatusLight } from '../status-light.ts';
-import { typedText } from '../typed-value.ts';
+import { typedText, typedWords } from '../typed-value.ts';
+import { migrations } from './migrations.ts';
 
 interface StorePatternDef extends NodeDef {
   memory: string;
   label: string;
   labelType: string;
   kind: string;
+  kindType: string;
   tags: string;
+  tagsType: string;
   keepClip: boolean;
 }
 
 /** A memory writes thousands a second; more than this waits only while its disk is stuck. */
 const queueLimit = 256;
+/** Of a sound of which nobody says what kind it is. */
+const plainKind = 'sound';
 
 export default function (RED: NodeAPI): void {
-  function StorePattern(this: Node, def: StorePatternDef): void {
-    RED.nodes.createNode(this, def);
+  function StorePattern(this: Node, saved: StorePatternDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
     let count = 0;
@@ -41,10 +48,13 @@ export default function (RED: NodeAPI): void {
       const label = options.text('label') ?? (await typedText(RED, this, def.label, def.labelType, message));
       const metadata: NewPatternMetadata = {
         ...options.object('metadata'),
-        sourceId: text(audio.sourceId) ?? text(message.topic) ?? 'message',
+        sourceId: messageSource(message),
       };
       if (label !== undefined) metadata.label = label;
-      const tags = tidy(options.words('tags') ?? (def.tags ?? '').split(','));
+      const kind = options.text('kind') ?? (await typedText(RED, this, def.kind, def.kindType, message));
+      const tags = tidy(
+        options.words('tags') ?? (await typedWords(RED, this, def.tags, def.tagsType, message)),
+      );
       if (tags.length > 0) metadata.tags = tags;
       if (encoder !== undefined) metadata.encoder = encoder;
       if (typeof message.filename === 'string') metadata.filename = message.filename;
@@ -54,7 +64,7 @@ export default function (RED: NodeAPI): void {
       const storage = await memory!.storage();
       const pattern = {
         ...described,
-        type: options.text('kind') ?? def.kind,
+        type: kind ?? plainKind,
         confidence: options.number('confidence') ?? 1,
         features,
       };

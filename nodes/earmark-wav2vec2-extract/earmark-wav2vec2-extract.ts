@@ -7,8 +7,12 @@ import { type FeatureDescription, plainObject } from '../feature-message.ts';
 import { MessageOptions } from '../message-options.ts';
 import { type QueuePolicy, type Work, workOnMessages } from '../message-worker.ts';
 import { optionalNumber } from '../number-field.ts';
+import { migrate } from '../saved-configuration.ts';
 import { payloadSource, wavFile } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
+import { typedText } from '../typed-value.ts';
+import { migrations } from './migrations.ts';
+import { ranges } from './ranges.ts';
 
 interface ExtractDef extends NodeDef {
   bridge: string;
@@ -17,6 +21,7 @@ interface ExtractDef extends NodeDef {
   hopSeconds: string;
   passSound: boolean;
   model: string;
+  modelType: string;
   queueLimit: string;
   queuePolicy: QueuePolicy;
 }
@@ -39,15 +44,17 @@ const awayCodes: ReadonlySet<string> = new Set([
 const mostAttempts = 5;
 
 export default function (RED: NodeAPI): void {
-  function Extract(this: Node, def: ExtractDef): void {
-    RED.nodes.createNode(this, def);
+  function Extract(this: Node, saved: ExtractDef): void {
+    RED.nodes.createNode(this, saved);
+    const def = migrate(saved, migrations);
     const light = new StatusLight(this);
     const bridge = showBridge(RED, this, def.bridge, light);
 
     const work = async ({ message, send, signal }: Work) => {
       if (bridge === undefined) throw missing('bridge');
       const given = new MessageOptions(message);
-      const options = extractOptions(def, given);
+      const model = given.text('model') ?? (await typedText(RED, this, def.model, def.modelType, message));
+      const options = extractOptions(def, given, model);
       const passSound = given.flag('passSound') ?? def.passSound;
       const audio = plainObject(message.audio);
       const sourceId = typeof audio.sourceId === 'string' ? audio.sourceId : 'message';
@@ -85,11 +92,10 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('earmark-wav2vec2-extract', Extract);
 }
 
-function extractOptions(def: ExtractDef, given: MessageOptions): ExtractOptions {
-  const name = given.text('model') ?? def.model;
-  const model = name ? { model: name } : {};
-  const windowSeconds = given.number('windowSeconds', { min: 0.1, max: 30 });
-  const hopSeconds = given.number('hopSeconds', { min: 0.02, max: 30 });
+function extractOptions(def: ExtractDef, given: MessageOptions, name?: string): ExtractOptions {
+  const model = name === undefined ? {} : { model: name };
+  const windowSeconds = given.number('windowSeconds', ranges.windowSeconds);
+  const hopSeconds = given.number('hopSeconds', ranges.hopSeconds);
   if ((given.choice('cut', ['whole', 'windows']) ?? def.cut) !== 'windows') {
     return { ...model, window: 'whole' };
   }

@@ -10,7 +10,11 @@ const style = `
   /* A choice of config nodes; Node-RED writes its width into the element. */
   .earmark-form .form-row > label + div[style*="70%"] { width: var(--earmark-field) !important; }
   .earmark-form .form-row > input.earmark-number { width: 100px; }
+  .earmark-form { --earmark-typed-number: min(150px, var(--earmark-field)); }
+  .earmark-form .form-row > .red-ui-typedInput-container { vertical-align: middle; }
   .earmark-form .form-row > .earmark-unit { margin-left: 6px; color: var(--red-ui-secondary-text-color); }
+  /* What a test button answers. */
+  .earmark-form .form-row > .earmark-unit[role=status]:not(:empty) { display: block; margin: 6px 0 0 calc(var(--earmark-label) + 4px); }
   .earmark-form .form-row > input[type=checkbox] { width: auto; margin: 4px 6px 0 calc(var(--earmark-label) + 4px); vertical-align: top; }
   .earmark-form .form-row > input[type=checkbox] + label { width: auto; max-width: calc(var(--earmark-field) - 30px); vertical-align: top; }
   .earmark-form .form-tips { margin-bottom: 12px; }
@@ -45,25 +49,48 @@ export function prepareForm(prefix: 'node-input' | 'node-config-input'): void {
   update();
 }
 
-const valueTypes = ['str', 'msg', 'flow', 'global', 'env', 'jsonata'];
+/** Where a typed field may take its value from. */
+type Elsewhere = 'msg' | 'flow' | 'global' | 'env' | 'jsonata';
+
+/** What the editor shows while the mouse is over a wrong field; its type declarations do not know it. */
+interface Tooltip {
+  delete(): void;
+}
+
+const icons = { str: 'az', num: '09' };
 
 /**
- * A field whose value may come from the message, the context, the environment or an expression. `judge` is that of the
- * field's validator; the dialog needs it too.
+ * A field whose value may come from the message, the context, the environment or an expression. What is entered in it
+ * is a text, or a number. `judge` is that of the field's validator; the dialog needs it too.
  */
-export function typedField(node: JudgedNode, name: string, judge: TextJudge = () => true): void {
+export function typedField(
+  node: JudgedNode,
+  name: string,
+  judge: TextJudge = () => true,
+  entered: keyof typeof icons = 'str',
+  elsewhere: readonly Elsewhere[] = ['msg', 'flow', 'global', 'env', 'jsonata'],
+): void {
   const field = $(`#node-input-${name}`);
   const text = {
-    value: 'str',
-    label: RED._('typedInput.type.str'),
-    icon: 'red/images/typedInput/az.svg',
+    value: entered,
+    label: RED._(`typedInput.type.${entered}`),
+    icon: `red/images/typedInput/${icons[entered]}.svg`,
     validate: (value: string) => judge(value, node),
   };
-  const types = valueTypes.map((type) => (type === 'str' ? text : type));
-  field.typedInput({ types: types as never, typeField: `#node-input-${name}Type` });
-  field.typedInput('width', 'var(--earmark-field)');
+  // Node-RED has judged it already, and says what is wrong with it where the typed input hides it.
+  (field.data('tooltip') as Tooltip | null | undefined)?.delete();
+  field.removeData('tooltip');
+  field.typedInput({ types: [text, ...elsewhere] as never, typeField: `#node-input-${name}Type` });
   // Node-RED puts a field and buttons of its own into the row, without names for screen readers.
   const row = field.closest('.form-row');
+  // A number is short and has a unit; where to take one from is long and has none.
+  const size = () => {
+    const isNumber = field.typedInput('type') === 'num';
+    field.typedInput('width', isNumber ? 'var(--earmark-typed-number)' : 'var(--earmark-field)');
+    row.children('.earmark-unit').toggle(isNumber);
+  };
+  field.on('typedinputtypechange', size);
+  size();
   const labelId = `earmark-label-${name}`;
   row.children('label').attr('id', labelId);
   row.find('.red-ui-typedInput-input, .red-ui-typedInput-option-expand').attr('aria-labelledby', labelId);
@@ -83,7 +110,17 @@ export function suggest(field: string, route?: string): void {
   const listId = `${field}-suggestions`;
   const list = $('<datalist>').attr('id', listId);
   $(`#${listId}`).remove();
-  $(`#${field}`).attr('list', listId).after(list);
+  const element = $(`#${field}`);
+  element.closest('.form-row').append(list);
+  // What is typed in a typed field is typed in one beside it; its values from elsewhere are none of these.
+  const typed = element.data('noderedTypedInput') ? element.closest('.form-row') : undefined;
+  const shown = typed?.find('.red-ui-typedInput-input') ?? element;
+  const offer = () => {
+    const entered = typed === undefined || element.typedInput('type') === 'str';
+    shown.attr('list', entered ? listId : null);
+  };
+  element.off(`typedinputtypechange.${listId}`).on(`typedinputtypechange.${listId}`, offer);
+  offer();
   if (route === undefined) return;
   // An answer that comes too late finds its list gone from the page.
   $.getJSON(route).done((suggestions: Suggestion[]) => {

@@ -1,23 +1,23 @@
-import { applies, currentValue, type Validator, validator } from './validator.ts';
+import type { NumberRange } from '../number-field.ts';
+import { type TextJudge, textField } from './text-field.ts';
+import { currentValue, type Validator } from './validator.ts';
 
-interface Range {
-  min?: number;
-  max?: number;
-  /** Whole numbers only. */
-  whole?: boolean;
+interface Range extends NumberRange {
   /** Whether an empty field is right too, because the node then chooses by itself. */
   blank?: boolean;
   /** Another field, whose number this one must not exceed. */
   notAbove?: string;
-  /** Where the field has a meaning, as in its row's `data-when`; elsewhere anything is right. */
-  when?: string;
 }
 
 /** A validator that says which numbers a field takes. */
-export function numberBetween(range: Range): Validator {
-  const { min = -Infinity, max = Infinity, whole = false, blank = false, notAbove, when } = range;
-  return validator((value, node) => {
-    if (!applies(when, (name) => currentValue(node, name))) return true;
+export function numberBetween({ when, ...range }: Range & { when?: string }): Validator {
+  return textField(aNumber(range), when);
+}
+
+/** Says which numbers a field takes. */
+export function aNumber(range: Range): TextJudge {
+  const { min = -Infinity, max = Infinity, whole = false, blank = false, notAbove } = range;
+  return (value, node) => {
     if (isEmpty(value)) return blank || node._('invalid.missing');
     const number = Number(value);
     if (!Number.isFinite(number) || number < min || number > max || (whole && !Number.isInteger(number))) {
@@ -29,7 +29,7 @@ export function numberBetween(range: Range): Validator {
     const most = currentValue(node, notAbove);
     if (isEmpty(most) || !(number > Number(most))) return true;
     return node._('invalid.not-above', { field: node._(`label.${notAbove}`), max: most });
-  });
+  };
 }
 
 function isEmpty(value: unknown): boolean {

@@ -31,15 +31,18 @@ interface EditorUtils {
   validateTypedProperty(value: unknown, type: string, options: object): true | string;
 }
 
-/** The same where `NAMEType` says of which type the value is: a text, or where to take one from. */
-export function typedText(name: string, judge: TextJudge = () => true, when?: string): Validator {
+/** What is entered in the field itself, as a text or a number; all other types say where to take it from. */
+const enteredTypes = ['str', 'num'];
+
+/** The same where `NAMEType` says of which type the value is: what is entered, or where to take it from. */
+export function typedProperty(name: string, judge: TextJudge = () => true, when?: string): Validator {
   return validator((value, node) => {
     if (!applies(when, (other) => currentValue(node, other))) return true;
     // The open field judges itself, and tells where the mouse finds it: Node-RED hides the element behind it.
     const open = openField(node, name)?.data('noderedTypedInput') as TypedInput | undefined;
     if (open) return open.validate({ returnErrorMessage: true });
     const type = String(currentValue(node, `${name}Type`));
-    if (type === 'str') return judge(String(value ?? ''), node);
+    if (enteredTypes.includes(type)) return judge(String(value ?? ''), node);
     const { validateTypedProperty } = RED.utils as unknown as EditorUtils;
     return validateTypedProperty(value, type, {});
   });

@@ -15,6 +15,12 @@ import { SoundList } from './editor/sound-list.ts';
 import { type LabelSummary, type MemorySummary, RequestError, SoundsApi } from './editor/sounds-api.ts';
 import { SuggestionsView } from './editor/suggestions-view.ts';
 
+/** What the live feed says: which memory changed, and whether only in what was heard and is not stored. */
+interface SoundsNotice {
+  memory?: string;
+  heard?: true;
+}
+
 const tabId = 'earmark-sounds';
 const topic = 'earmark/sounds';
 /** News within this time are shown together. */
@@ -62,8 +68,12 @@ class SoundsSidebar implements SidebarContext {
   }
 
   /** Something changed: shown as soon as the sidebar is seen. */
-  notice(memory: string | undefined): void {
+  notice({ memory, heard }: SoundsNotice): void {
     if (memory !== undefined && this.api && memory !== this.api.memory) return;
+    if (heard && this.element.offsetParent !== null) {
+      if (this.#list.element.offsetParent !== null) void this.#list.refreshHeard();
+      return;
+    }
     this.#stale = true;
     this.#timer ??= window.setTimeout(() => {
       this.#timer = undefined;
@@ -254,7 +264,7 @@ class SoundsSidebar implements SidebarContext {
         );
         this.#showUndo(undoable);
         if (progress.phase !== 'ready' && progress.phase !== 'failed') {
-          window.setTimeout(() => this.notice(undefined), progressTime);
+          window.setTimeout(() => this.notice({}), progressTime);
         }
       }
       await this.#tabs[this.#shown]?.view.refresh();
@@ -324,8 +334,6 @@ RED.plugins.registerPlugin('earmark-sounds', {
       // The type declarations do not know `onchange`.
     } as never);
     RED.actions.add('earmark:show-sounds', () => RED.sidebar.show(tabId));
-    RED.comms.subscribe(topic, (_topic: string, notice: { memory?: string }) =>
-      sidebar.notice(notice.memory),
-    );
+    RED.comms.subscribe(topic, (_topic: string, notice: SoundsNotice) => sidebar.notice(notice));
   },
 } as never);

@@ -15,7 +15,7 @@ export interface FileSourceOptions extends SourceOptions, FfmpegOptions {
 }
 
 /** Bytes of a file read at once: some 0.4 s of CD audio, so that no step holds the event loop for long. */
-const readBytes = 131_072;
+export const readBytes = 131_072;
 
 /**
  * An audio file, recognised by its first bytes. WAV is read here, everything else by ffmpeg; memory stays
@@ -39,12 +39,8 @@ async function* readFile(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PcmChunk, void, undefined> {
   throwIfCancelled(signal);
-  const file = await openFile(path).catch((error) => {
-    throw named(error, path);
-  });
+  const { file, format, skip } = await openAudioFile(path);
   try {
-    const { format, skip } = await detect(file);
-    if (format === undefined) throw new AudioError('FORMAT', 'This is not an audio file that Earmark knows.');
     if (format === 'wav' || format === 'w64') {
       const decoder = new WavDecoder();
       const onFormat = () => options.onEvent?.({ type: 'started', sourceId, via: 'wav' });
@@ -119,6 +115,22 @@ async function* readByFfmpeg(
   if (!any) throw new AudioError('EMPTY', 'This file holds no audio.');
 }
 
+/** An open file, its format, and how many bytes of ID3 tag come before the sound. */
+export async function openAudioFile(
+  path: string,
+): Promise<{ file: FileHandle; format: AudioFormat; skip: number }> {
+  let file: FileHandle | undefined;
+  try {
+    file = await openFile(path);
+    const { format, skip } = await detect(file);
+    if (format !== undefined) return { file, format, skip };
+    throw new AudioError('FORMAT', 'This is not an audio file that Earmark knows.');
+  } catch (error) {
+    await file?.close();
+    throw named(error, path);
+  }
+}
+
 async function openFile(path: string): Promise<FileHandle> {
   try {
     const file = await open(path, 'r');
@@ -145,7 +157,7 @@ async function readHead(file: FileHandle, position: number): Promise<Uint8Array>
 }
 
 /** What ffmpeg says of a file in which it found nothing to decode. */
-function decodeError(error: ChildFailedError): AudioError {
+export function decodeError(error: ChildFailedError): AudioError {
   if (/matches no streams|does not contain any stream/.test(error.stderr)) {
     return new AudioError('EMPTY', 'This file holds no audio track.', { cause: error });
   }

@@ -24,6 +24,7 @@ export { PushSource, type PushSourceOptions } from './push-source.ts';
 export type { RawPcmFormat } from './raw-pcm.ts';
 export type { RecorderName } from './recorder.ts';
 export { Resampler } from './resampler.ts';
+export { type ProbedSound, type ProbeOptions, probeFile, probeUrl } from './sound-probe.ts';
 export { SoundSegmenter, type SoundSegmenterOptions } from './sound-segmenter.ts';
 export { type UrlSourceOptions, urlSource } from './url-source.ts';
 export { WavDecoder } from './wav-decoder.ts';

@@ -38,7 +38,7 @@ export function urlSource(url: string, options: UrlSourceOptions = {}): AudioSou
     live = address.protocol.startsWith('rtsp'),
     silenceMs = 10_000,
   } = options;
-  const shown = `${address.protocol}//${address.host}${address.pathname}`;
+  const shown = withoutLogin(address);
   const sourceId = options.sourceId ?? shown;
   const open = (signal: AbortSignal | undefined) => {
     const session = () => ({
@@ -55,7 +55,7 @@ export function urlSource(url: string, options: UrlSourceOptions = {}): AudioSou
   };
 }
 
-function parseAddress(url: string): URL {
+export function parseAddress(url: string): URL {
   const address = URL.canParse(url) ? new URL(url) : undefined;
   if (address === undefined || !Object.hasOwn(schemes, address.protocol)) {
     throw new AudioError(
@@ -73,18 +73,30 @@ async function* listen(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Float32Array, void, undefined> {
   try {
-    yield* ffmpegAudio({ ...options, input: [...schemes[address.protocol]!, '-i', address.href], signal });
+    yield* ffmpegAudio({ ...options, input: inputOptions(address), signal });
   } catch (error) {
-    if (error instanceof ChildFailedError) {
-      const said = withoutSecrets(error.stderr, address).split('\n').at(-1)!.slice(0, 300);
-      throw new AudioError('STREAM', `${shown} cannot be heard: ${said}`);
-    }
+    if (error instanceof ChildFailedError) throw streamError(error, address);
     if (error instanceof AudioError && error.code === 'TIMEOUT') {
       throw new AudioError('STREAM', `${shown} delivered no audio for ${options.silenceMs / 1000} seconds.`);
     }
     throw error;
   }
   if (options.live) throw new AudioError('STREAM', `${shown} ended.`);
+}
+
+/** ffmpeg's options for an address. */
+export function inputOptions(address: URL): string[] {
+  return [...schemes[address.protocol]!, '-i', address.href];
+}
+
+/** What ffmpeg said of an address, without its secrets. */
+export function streamError(error: ChildFailedError, address: URL): AudioError {
+  const said = withoutSecrets(error.stderr, address).split('\n').at(-1)!.slice(0, 300);
+  return new AudioError('STREAM', `${withoutLogin(address)} cannot be heard: ${said}`);
+}
+
+function withoutLogin({ protocol, host, pathname }: URL): string {
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** ffmpeg repeats the address in its messages. */

@@ -20,6 +20,8 @@ export interface SoundSummary {
   /** Hertz. */
   low: number;
   high: number;
+  /** Of a sound that was heard and is not stored: what it was taken for, and how surely, 0 to 1. */
+  heardAs?: { label?: string; confidence: number };
 }
 
 /** What takes a look at the clip or at the whole memory, and is therefore asked for by itself. */

@@ -3,6 +3,8 @@ import type { PatternMetadata, StoredPattern } from '../pattern.ts';
 import type { FeatureStorage } from '../storage/index.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
 import { type ClipPicture, clipPicture } from './clip-picture.ts';
+import { type HeardSound, HeardSounds, summariseHeard } from './heard-sounds.ts';
+import { isSameNaming, type Naming, naming, namingOf } from './naming.ts';
 import { packMap } from './packed-map.ts';
 import type { SoundSearch } from './search-text.ts';
 import type {
@@ -16,7 +18,7 @@ import type {
 import { SoundError } from './sound-error.ts';
 import { SoundMap } from './sound-map.ts';
 import { type SoundDetails, type SoundSummary, summarise } from './sound-summary.ts';
-import { type Naming, type NamingChange, soundsOf, type UndoableAction, UndoLog } from './undo-log.ts';
+import { type NamingChange, soundsOf, type UndoableAction, UndoLog } from './undo-log.ts';
 
 const pageSize = 30;
 /** Of a search that the memory cannot answer by itself, so many sounds are looked at before an answer is given. */
@@ -38,8 +40,11 @@ const examplesPerGroup = 3;
 /**
  * What the Sounds sidebar does with a memory: lists, pictures, labels, the map, suggestions, and undo. It knows
  * nothing of Node-RED or HTTP. Methods reject with a `SoundError` or the memory's `StorageError`.
+ *
+ * An id may be that of a sound that was only heard: naming or refusing such a one stores it.
  */
 export class Sounds {
+  readonly heard: HeardSounds;
   readonly #memory: FeatureStorage;
   readonly #undo = new UndoLog();
   readonly #pictures = new Map<string, ClipPicture>();
@@ -49,6 +54,7 @@ export class Sounds {
 
   constructor(memory: FeatureStorage) {
     this.#memory = memory;
+    this.heard = new HeardSounds(memory);
   }
 
   /** The next sounds of a search. `limit` in its query is not used. */
@@ -78,12 +84,13 @@ export class Sounds {
     });
     const details: SoundDetails[] = [];
     for (const [i, id] of ids.entries()) {
-      const stored = await this.#memory.getPatternById(id);
+      const heard = this.heard.get(id);
+      const stored = heard ?? (await this.#memory.getPatternById(id));
       if (!stored) continue;
-      const clip = await this.#memory.getClip(id);
-      const playable = clip !== undefined;
-      const detail: SoundDetails = { sound: summarise(stored), playable, ...this.#picture(stored, clip) };
-      const match = await this.#bestMatch(stored, nearest[i] ?? []);
+      const clip = await this.getClip(id);
+      const sound = heard ? summariseHeard(heard) : summarise(stored);
+      const detail: SoundDetails = { sound, playable: clip !== undefined, ...this.#picture(stored, clip) };
+      const match = heard ? heard.answer.match : await this.#bestMatch(stored, nearest[i] ?? []);
       if (match) detail.match = match;
       details.push(detail);
       await nextTurn();
@@ -91,8 +98,9 @@ export class Sounds {
     return details;
   }
 
-  getClip(id: string): Promise<Uint8Array | undefined> {
-    return this.#memory.getClip(id);
+  async getClip(id: string): Promise<Uint8Array | undefined> {
+    const heard = this.heard.get(id);
+    return heard ? heard.clip : this.#memory.getClip(id);
   }
 
   labels(): LabelOverview {
@@ -176,19 +184,21 @@ export class Sounds {
   }
 
   async remove(selection: SoundSelection): Promise<Change> {
-    const sounds: { stored: StoredPattern; clip?: Uint8Array }[] = [];
+    const action: UndoableAction & { kind: 'delete' } = { kind: 'delete', sounds: [], heard: [] };
     try {
       for (const id of this.#idsAt(selection)) {
-        const stored = await this.#memory.getPatternById(id);
+        const heard = this.heard.remove(id);
+        if (heard) action.heard.push(heard);
+        const stored = heard ? undefined : await this.#memory.getPatternById(id);
         if (!stored) continue;
         const clip = await this.#memory.getClip(id);
-        if (await this.#memory.deletePattern(id)) sounds.push(clip ? { stored, clip } : { stored });
+        if (await this.#memory.deletePattern(id)) action.sounds.push(clip ? { stored, clip } : { stored });
       }
     } catch (error) {
-      this.#remember({ kind: 'delete', sounds });
+      this.#remember(action);
       throw error;
     }
-    return this.#remember({ kind: 'delete', sounds });
+    return this.#remember(action);
   }
 
   get undoable(): UndoSummary | undefined {
@@ -203,12 +213,14 @@ export class Sounds {
     try {
       if (action.kind !== 'delete') {
         const changes = new Map(action.changes.map((change) => [change.id, change]));
+        for (const { heard, after } of action.changes) if (heard) await this.#unstore(heard, after);
         // What somebody changed since is left alone.
         await this.#change([...changes.keys()], [], (known, id) => {
-          const { before, after } = changes.get(id) as NamingChange;
-          return isSame(known, after) ? before : known;
+          const { heard, before, after } = changes.get(id) as NamingChange;
+          return !heard && isSameNaming(known, after) ? before : known;
         });
       } else {
+        for (const heard of action.heard) this.heard.putBack(heard);
         await this.#memory.storePatterns(
           action.sounds.map(({ stored: { pattern, metadata }, clip }) =>
             clip ? { pattern, metadata, clip } : { pattern, metadata },
@@ -224,6 +236,11 @@ export class Sounds {
   }
 
   async close(): Promise<void> {
+    this.heard.close();
+    await this.#closeMap();
+  }
+
+  async #closeMap(): Promise<void> {
     clearTimeout(this.#idle);
     const map = this.#map;
     this.#map = undefined;
@@ -233,7 +250,7 @@ export class Sounds {
   /** The map, read from the memory on first use and again after a long rest or many deletions. */
   #openMap(): SoundMap {
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => void this.close(), mapIdleTime);
+    this.#idle = setTimeout(() => void this.#closeMap(), mapIdleTime);
     this.#idle.unref();
     const { catalogue, progress } = this.#map ?? {};
     const failed = progress?.failedAt !== undefined && Date.now() - progress.failedAt > mapRetryTime;
@@ -284,15 +301,20 @@ export class Sounds {
     wanted: (known: Naming, id: string) => Naming,
   ): Promise<void> {
     const one = async (id: string) => {
-      const stored = await this.#memory.getPatternById(id);
+      const heard = this.heard.get(id);
+      const stored = heard ?? (await this.#memory.getPatternById(id));
       if (!stored) return;
-      const { label, notLabel } = stored.metadata;
-      const before = { ...(label !== undefined && { label }), ...(notLabel !== undefined && { notLabel }) };
+      const before = namingOf(stored.metadata);
       const after = wanted(before, id);
-      if (isSame(before, after)) return;
-      const metadata = { label: undefined, notLabel: undefined, ...after };
-      await this.#memory.updatePattern(id, { metadata: metadata as Partial<PatternMetadata> });
-      changes.push({ id, before, after });
+      if (isSameNaming(before, after)) return;
+      if (heard) {
+        const { pattern, metadata, clip } = heard;
+        await this.#memory.storePattern(pattern, { ...metadata, ...after }, clip && { clip });
+      } else {
+        const metadata = { label: undefined, notLabel: undefined, ...after };
+        await this.#memory.updatePattern(id, { metadata: metadata as Partial<PatternMetadata> });
+      }
+      changes.push({ id, before, after, ...(heard && { heard }) });
     };
     for (let i = 0; i < ids.length; i += updatesAtOnce) {
       const done = await Promise.allSettled(ids.slice(i, i + updatesAtOnce).map(one));
@@ -301,8 +323,16 @@ export class Sounds {
     }
   }
 
+  /** What was only heard is only heard again, unless somebody changed it since. */
+  async #unstore(heard: HeardSound, named: Naming): Promise<void> {
+    const { id } = heard.pattern;
+    const stored = await this.#memory.getPatternById(id);
+    if (!stored || !isSameNaming(namingOf(stored.metadata), named)) return;
+    if (await this.#memory.deletePattern(id)) this.heard.putBack(heard);
+  }
+
   #remember(action: UndoableAction): Change {
-    const something = (action.kind === 'delete' ? action.sounds : action.changes).length > 0;
+    const something = action.kind === 'delete' ? soundsOf(action) > 0 : action.changes.length > 0;
     return { sounds: soundsOf(action), undoable: something && this.#undo.push(action) };
   }
 
@@ -333,21 +363,6 @@ export class Sounds {
     }
     return best;
   }
-}
-
-/** Nothing is at once said to be something and not to be it. */
-function naming(label: string | undefined, refused: string[]): Naming {
-  const not = [...new Set(refused)].filter((other) => other !== label);
-  const [only, ...more] = not;
-  return {
-    ...(label !== undefined && { label }),
-    ...(only !== undefined && { notLabel: more.length === 0 ? only : not }),
-  };
-}
-
-function isSame(one: Naming, other: Naming): boolean {
-  const [a, b] = [refusedLabels(one), refusedLabels(other)];
-  return one.label === other.label && a.length === b.length && a.every((label, i) => label === b[i]);
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {

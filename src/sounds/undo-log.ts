@@ -1,13 +1,14 @@
-import type { PatternMetadata, StoredPattern } from '../pattern.ts';
+import type { StoredPattern } from '../pattern.ts';
+import { type HeardSound, heardBytes } from './heard-sounds.ts';
+import type { Naming } from './naming.ts';
 import type { UndoSummary } from './sound-answers.ts';
-
-/** What a sound is called, and what it was said not to be. */
-export type Naming = Pick<PatternMetadata, 'label' | 'notLabel'>;
 
 export interface NamingChange {
   id: string;
   before: Naming;
   after: Naming;
+  /** Was only heard before, and stored with its name. */
+  heard?: HeardSound;
 }
 
 /** What was done, in a form that can be taken back. */
@@ -24,7 +25,12 @@ export type UndoableAction =
       label: string;
       changes: NamingChange[];
     }
-  | { kind: 'delete'; sounds: { stored: StoredPattern; clip?: Uint8Array }[] };
+  | {
+      kind: 'delete';
+      sounds: { stored: StoredPattern; clip?: Uint8Array }[];
+      /** Those that were only heard. */
+      heard: HeardSound[];
+    };
 
 const mostActions = 50;
 const mostBytes = 64 * 2 ** 20;
@@ -62,7 +68,7 @@ export class UndoLog {
 
 /** How many sounds an action was about, as people count them. */
 export function soundsOf(action: UndoableAction): number {
-  if (action.kind === 'delete') return action.sounds.length;
+  if (action.kind === 'delete') return action.sounds.length + action.heard.length;
   if (action.kind === 'refuse') return action.changes.length;
   // A counterexample follows the name of its label, but is not named.
   return action.changes.filter(({ before, after }) => before.label !== after.label).length;
@@ -70,9 +76,11 @@ export function soundsOf(action: UndoableAction): number {
 
 /** Roughly what an action holds in memory. */
 function size(action: UndoableAction): number {
-  if (action.kind !== 'delete') return action.changes.length * 400;
-  return action.sounds.reduce(
-    (sum, { stored, clip }) => sum + 1000 + stored.pattern.features.byteLength + (clip?.byteLength ?? 0),
-    0,
+  const sum = (bytes: number[]) => bytes.reduce((all, one) => all + one, 0);
+  const heard = (sound: HeardSound | undefined) => (sound ? 1000 + heardBytes(sound) : 0);
+  if (action.kind !== 'delete') return sum(action.changes.map((change) => 400 + heard(change.heard)));
+  const stored = action.sounds.map(
+    ({ stored, clip }) => 1000 + stored.pattern.features.byteLength + (clip?.byteLength ?? 0),
   );
+  return sum([...stored, ...action.heard.map(heard)]);
 }

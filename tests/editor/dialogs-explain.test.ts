@@ -1,3 +1,4 @@
+import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../scripts/build.mjs';
 import { type AnsweringBridge, startAnsweringBridge } from '../answering-bridge.ts';
@@ -80,7 +81,8 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
           for (const value of property.validate ? wrong : []) {
             // Every field as if it were in sight.
             for (const when of [{}, { cut: 'windows' }, { source: 'file' }, { source: 'url' }, { mode: 'remote' }]) {
-              const copy = Object.assign(Object.create(node), { pathType: 'str', urlType: 'jsonata' }, when);
+              // The editor watches its nodes: what is set on one that inherits from them is set on them.
+              const copy = { ...node, _: node._, _def: node._def, pathType: 'str', urlType: 'jsonata', ...when };
               judged.push([node.type, name, property.validate.call(copy, value, {})]);
             }
           }
@@ -113,12 +115,22 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
   /** Chosen first, by field; then the field, what is entered, and what the field then says. */
   const wrong: [string, Record<string, string>, string, string, string][] = [
     ['capture', { source: 'file' }, 'path', '', 'nothing is entered here'],
+    [
+      'capture',
+      { source: 'url' },
+      'url',
+      'ftp://here',
+      'an address that begins with one of http://, https://, rtsp://, rtsps://',
+    ],
     ['capture', { cut: 'windows', windowSeconds: '0.3' }, 'hopSeconds', '0.5', 'no more than “Length” (0.3)'],
     ['wav2vec2-extract', { cut: 'windows' }, 'hopSeconds', '2', 'no more than “Length” (1)'],
     ['query', { highHertz: '100' }, 'lowHertz', '200', 'no more than “Sounds below” (100)'],
     ['query', {}, 'limit', '1.5', 'a whole number from 0 to 100000'],
     ['query', { labelType: 'jsonata' }, 'label', '$uppercase(', 'Invalid JSONata expression'],
     ['store-pattern', {}, 'kind', '', 'nothing is entered here'],
+    ['similar', {}, 'threshold', '2', 'a number from -1 to 1'],
+    ['similar', { thresholdType: 'jsonata' }, 'threshold', '$min(', 'Invalid JSONata expression'],
+    ['query', {}, 'lastHours', '-1', 'a number of at least 0'],
     ['similar', {}, 'memory', '_ADD_', 'none is chosen'],
     [
       'kitchen',
@@ -160,19 +172,38 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
       const container = form.locator(`#${prefix}-${name} + .red-ui-typedInput-container`);
       const shown =
         (await container.count()) > 0 ? container.locator('.red-ui-typedInput-input-wrap') : field;
-      const hover = async () => {
-        await page.mouse.move(5, 5);
-        await page.waitForTimeout(200);
-        await shown.hover();
-        await page.waitForTimeout(1000);
-        return (await page.locator('.red-ui-popover').allTextContents()).join('\n');
-      };
-      // Node-RED's own popovers sometimes lose a race on a busy machine.
-      await expect.poll(hover, { timeout: 30_000 }).toContain(said);
-      await page.mouse.move(5, 5);
+      await expectToSay(shown, said);
       await editor.closeDialog();
     },
   );
+
+  async function expectToSay(shown: Locator, said: string): Promise<void> {
+    const { page } = editor;
+    const hover = async () => {
+      await page.mouse.move(5, 5);
+      await page.waitForTimeout(200);
+      await shown.hover();
+      await page.waitForTimeout(1000);
+      return (await page.locator('.red-ui-popover').allTextContents()).join('\n');
+    };
+    // Node-RED's own popovers sometimes lose a race on a busy machine.
+    await expect.poll(hover, { timeout: 30_000 }).toContain(said);
+    await page.mouse.move(5, 5);
+  }
+
+  test.each([
+    ['str', 'ftp://here', 'an address that begins with one of'],
+    ['jsonata', '$uppercase(', 'Invalid JSONata expression'],
+  ])('explain of type %s what was wrong when it was saved', async (urlType, url, said) => {
+    const set = (values: object) =>
+      editor.page.evaluate(`Object.assign(RED.nodes.node('capture'), ${JSON.stringify(values)})`);
+    await set({ source: 'url', url, urlType });
+    await open('capture');
+    const field = '#node-input-url + .red-ui-typedInput-container .red-ui-typedInput-input-wrap';
+    await expectToSay(editor.page.locator(field), said);
+    await editor.closeDialog();
+    await set({ source: 'message', url: '', urlType: 'str' });
+  });
 
   test('take a right value back into favour, and judge no field out of sight', async () => {
     await open('capture');
@@ -214,6 +245,52 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
     await page.locator('#node-config-input-mode').selectOption('managed');
     await page.locator('#earmark-bridge-test').click();
     await expect.poll(() => result.textContent(), patience).toBe('Deploy first, then test.');
+    await editor.closeDialog();
+  });
+
+  test('look at a path or an address before anything is deployed', async () => {
+    await open('capture');
+    const { page } = editor;
+    const result = page.locator('#earmark-source-test-result');
+    const says = async (field: string, text: string, said: string | RegExp) => {
+      await page.locator(`#node-input-${field} + .red-ui-typedInput-container input`).first().fill(text);
+      await page.locator(`#node-input-${field} + .red-ui-typedInput-container input`).first().blur();
+      await page.locator('#earmark-source-test').click();
+      await expect.poll(() => result.textContent(), patience).toMatch(said);
+    };
+    await page.locator('#node-input-source').selectOption('file');
+    await says(
+      'path',
+      'sounds/01-doorbell.wav',
+      /^It can be heard: wav \(pcm_s16le\), 16000 Hz, channels: 1, \d(\.\d)? s\.$/,
+    );
+    await says('path', 'sounds', /^Sound files in it: \d+\.$/);
+    await says('path', 'gone.wav', 'Nothing is there that Node-RED may read. Check the path.');
+    await says('path', '$' + '{HOME}', 'Only what is entered here can be tested.');
+    await page.evaluate(`$('#node-input-path').typedInput('type', 'env')`);
+    await says('path', 'HOME', 'Only what is entered here can be tested.');
+    await page.locator('#node-input-source').selectOption('url');
+    expect(await result.textContent()).toBe('');
+    await says('url', 'http://127.0.0.1:9/', /^(Nothing answers at this address|This needs ffmpeg)/);
+    await says('url', 'ftp://127.0.0.1', 'Correct the address or the path first.');
+    await editor.closeDialog();
+  });
+
+  test('show a unit for a number only, and offer models for what is entered only', async () => {
+    const { page } = editor;
+    await open('similar');
+    const unit = page.locator('#node-input-threshold ~ .earmark-unit');
+    const setType = (field: string, type: string) =>
+      page.evaluate(`$('#node-input-${field}').typedInput('type', '${type}')`);
+    expect(await unit.isVisible()).toBe(true);
+    await setType('threshold', 'flow');
+    expect(await unit.isVisible()).toBe(false);
+    await editor.closeDialog();
+    await open('wav2vec2-extract');
+    const field = page.locator('#node-input-model + .red-ui-typedInput-container .red-ui-typedInput-input');
+    expect(await field.getAttribute('list')).toBe('node-input-model-suggestions');
+    await setType('model', 'msg');
+    expect(await field.getAttribute('list')).toBeNull();
     await editor.closeDialog();
   });
 

@@ -114,7 +114,9 @@ function faultsOfFit(form: Element): string[] {
     const room = field.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
     if (pen.measureText(field.placeholder).width > room) faults.push(`placeholder "${field.placeholder}"`);
   }
-  for (const unit of form.querySelectorAll<HTMLElement>('.earmark-number + .earmark-unit')) {
+  for (const unit of form.querySelectorAll<HTMLElement>(
+    '.earmark-number + .earmark-unit, .red-ui-typedInput-container + .earmark-unit',
+  )) {
     const field = unit.previousElementSibling as HTMLElement;
     const apart = unit.getBoundingClientRect().left - field.getBoundingClientRect().right;
     const rows = unit.getClientRects().length;

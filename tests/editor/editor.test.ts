@@ -38,6 +38,9 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
 
   const deployed = async () => (await (await nodeRed.get('/flows')).json()) as FlowNode[];
   const label = (row: string) => editor.page.locator(`#node-input-${row}`);
+  /** Where a typed field is typed in: beside the element, which is hidden. */
+  const typed = (name: string) =>
+    editor.page.locator(`#node-input-${name} + .red-ui-typedInput-container .red-ui-typedInput-input`);
 
   it('has the nodes in a category of their own, with icon and tooltip', async () => {
     const category = editor.page
@@ -205,7 +208,7 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
       await editor.openDialog('live-microphone-capture');
       const { page } = editor;
       const meter = page.getByRole('meter', { name: 'Level' });
-      await label('device').fill(microphone!.device);
+      await typed('device').fill(microphone!.device);
       await page.locator('#earmark-microphone-test').click();
       const noise = Float32Array.from({ length: 3 * 16_000 }, () => Math.random() - 0.5);
       const playing = microphone!.play(noise, 16_000);
@@ -215,12 +218,12 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
       await expect.poll(() => meter.getAttribute('aria-valuetext')).toMatch(/^−[12]?\d\sdB$/);
       expect(await page.locator('.earmark-decibels').textContent()).toMatch(/^−[12]?\d\sdB$/);
       // The field was read when the test began; only this machine has a microphone of that name.
-      await label('device').fill('');
-      await label('device').blur();
+      await typed('device').fill('');
+      await typed('device').blur();
       await editor.dialogPicture('capture');
       await page.getByText(/It hears you: −?-?\d+ dB/).waitFor();
       await playing;
-      await label('device').fill('no such microphone');
+      await typed('device').fill('no such microphone');
       await page.locator('#earmark-microphone-test').click();
       await expect
         .poll(() => page.locator('#earmark-microphone-test-result').textContent(), { timeout: 20_000 })
@@ -236,10 +239,10 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
   it('shows only the fields that matter', async () => {
     await editor.openDialog('sound-memory-capture');
     await label('source').selectOption('microphone');
-    expect(await label('device').isVisible()).toBe(true);
+    expect(await typed('device').isVisible()).toBe(true);
     expect(await label('pace').isVisible()).toBe(false);
     await label('source').selectOption('samples');
-    expect(await label('device').isVisible()).toBe(false);
+    expect(await typed('device').isVisible()).toBe(false);
     expect(await label('pace').isVisible()).toBe(true);
     await label('cut').selectOption('windows');
     expect(await label('windowSeconds').isVisible()).toBe(true);
@@ -274,11 +277,17 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
     const similar = old.find(({ type }) => type === 'earmark-similar')!;
     // A shorter name makes the node narrower, which moves its middle.
     const x = expect.any(Number);
-    const renewed = { ...similar, name: 'ears', version: 1, confirmations: '1', holdBackSeconds: '0', x };
+    const added = { version: 2, confirmations: '1', holdBackSeconds: '0', thresholdType: 'num' };
+    const renewed = { ...similar, ...added, name: 'ears', x };
     expect(saved.find(({ type }) => type === 'earmark-similar')).toEqual(renewed);
     expect(saved.find(({ type }) => type === 'earmark-capture')).toMatchObject({
-      version: 1,
+      version: 2,
       protocol: 'tcp',
+      deviceType: 'str',
+    });
+    expect(saved.find(({ type }) => type === 'earmark-query')).toMatchObject({
+      version: 1,
+      lastHoursType: 'num',
     });
   });
 

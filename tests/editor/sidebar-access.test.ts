@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { noBrowser } from './editor.ts';
 import { picture, SidebarServer } from './sidebar-page.ts';
 
@@ -12,7 +12,9 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
       ['ring-1', 0, { clip: true, label: 'doorbell' }],
       ['ring-2', 0, { clip: true }],
     ]);
-    for (const user of ['writer', 'reader', 'nobody']) tokens[user] = await login(user);
+    for (const user of ['writer', 'labeller', 'reader', 'nobody']) tokens[user] = await login(user);
+    await server.hear([0, { source: 'ring at the door' }]);
+    await vi.waitFor(async () => expect(await heard()).toHaveLength(1), { timeout: 15_000 });
   });
 
   afterAll(async () => {
@@ -33,6 +35,11 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
     return ((await response.json()) as { access_token: string }).access_token;
   }
 
+  async function heard(): Promise<{ id: string }[]> {
+    const response = await ask('/home-memory/heard', { user: 'reader' });
+    return ((await response.json()) as { sounds: { id: string }[] }).sounds;
+  }
+
   function ask(
     route: string,
     options: { user?: string; body?: unknown; type?: string; under?: string } = {},
@@ -51,6 +58,7 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
   const reading: [string, unknown?][] = [
     [''],
     ['/home-memory/sounds'],
+    ['/home-memory/heard'],
     ['/home-memory/details', { ids: ['ring-1'] }],
     ['/home-memory/sounds/ring-1/clip'],
     ['/home-memory/labels'],
@@ -92,16 +100,19 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
 
   /** What the nodes' dialogs ask, and what they answer somebody who may. */
   const dialogs: [string, string, unknown, string[], number][] = [
-    ['capture', '/devices', undefined, ['reader', 'writer'], 200],
-    ['bridge', '/home-bridge/models', undefined, ['reader', 'writer'], 200],
+    ['capture', '/devices', undefined, ['reader', 'writer', 'labeller'], 200],
+    ['bridge', '/home-bridge/models', undefined, ['reader', 'writer', 'labeller'], 200],
     // Empty, so that no microphone is opened and no server asked.
-    ['capture', '/some-node/test', {}, ['writer'], 400],
-    ['bridge', '/test', {}, ['writer'], 400],
+    ['capture', '/some-node/test', {}, ['writer', 'labeller'], 400],
+    // To open a path or an address takes the right to deploy.
+    ['capture', '/test', {}, ['writer'], 400],
+    ['capture', '/test', { source: 'file', text: 'gone.wav' }, ['writer'], 200],
+    ['bridge', '/test', {}, ['writer', 'labeller'], 400],
   ];
   test.each(dialogs)(
     'the route /earmark/%s%s answers only who may ask it',
     async (under, route, body, may, answer) => {
-      for (const user of [undefined, 'nobody', 'reader', 'writer']) {
+      for (const user of [undefined, 'nobody', 'reader', 'labeller', 'writer']) {
         const { status } = await ask(route, { under, body, ...(user && { user }) });
         expect(status, user).toBe(user !== undefined && may.includes(user) ? answer : 401);
       }
@@ -167,6 +178,23 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
     expect(response.status).toBe(415);
   });
 
+  test('what was just heard can be listened to by a reader, but not named or taken away', async () => {
+    const id = (await heard())[0]!.id;
+    for (const user of [undefined, 'nobody', 'reader']) {
+      const clip = await ask(`/home-memory/sounds/${id}/clip`, user === undefined ? {} : { user });
+      expect(clip.status, user).toBe(user === 'reader' ? 200 : 401);
+      for (const [route, body] of [
+        ['label', { ids: [id], label: 'x' }],
+        ['refuse', { ids: [id], label: 'doorbell' }],
+        ['delete', { ids: [id] }],
+      ] as const) {
+        expect((await ask(`/home-memory/${route}`, { body, ...(user && { user }) })).status).toBe(401);
+      }
+    }
+    expect(await heard()).toMatchObject([{ id }]);
+    expect((await (await ask('/home-memory/sounds', { user: 'reader' })).json()).sounds).toHaveLength(2);
+  });
+
   test('a reader can listen, sees no way to label, and is told why', async () => {
     const { page, errors } = await server.open({ user: 'reader' });
     const row = page.locator('.earmark-sound[data-id="ring-1"]');
@@ -175,6 +203,12 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
     await row.getByRole('button', { name: 'Listen' }).click();
     expect((await clip).status()).toBe(200);
     await page.getByText('You may listen.').waitFor();
+    const heardRow = page.locator('.earmark-heard .earmark-sound');
+    await heardRow.getByText(/recognised as doorbell, \d+\s%/).waitFor();
+    expect(await heardRow.getByRole('button').count()).toBe(1);
+    const heardClip = page.waitForResponse(/clip$/);
+    await heardRow.getByRole('button', { name: 'Listen' }).click();
+    expect((await heardClip).status()).toBe(200);
     expect(await row.getByRole('checkbox').count()).toBe(0);
     expect(await row.getByTitle('Name this sound').count()).toBe(0);
     await row.focus();

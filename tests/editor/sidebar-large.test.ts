@@ -177,6 +177,26 @@ describe.skipIf(noBrowser)('the Sounds sidebar with 100,000 sounds', () => {
     expect(errors).toEqual([]);
   });
 
+  test('what was just heard is shown within 100 ms of work', async () => {
+    const heard = 'document.querySelectorAll(".earmark-heard .earmark-sound").length';
+    const drawn =
+      'document.querySelectorAll(".earmark-heard .earmark-picture:not(.earmark-no-picture)").length';
+    await server.hear([0]);
+    // All that was taught is read and learnt from with the first sound.
+    await page.locator('.earmark-heard .earmark-sound').waitFor({ timeout: minute });
+    const hear = async (i: number) => {
+      await server.hear([i]);
+      await until(`${heard} === ${i + 2}`);
+    };
+    const settle = async () => {
+      await until(`${drawn} === ${heard}`);
+      await pictures();
+    };
+    await settle();
+    expect(await answerTime(hear, settle)).toBeLessThan(promised);
+    expect(errors).toEqual([]);
+  });
+
   test('a search is answered within 100 ms of work', async () => {
     const field = page.getByRole('searchbox', { name: 'Search sounds' });
     await field.fill('label:kettle is:unlabelled');

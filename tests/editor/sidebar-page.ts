@@ -8,6 +8,7 @@ import type { MadeSounds } from '../sounds/made-sounds.ts';
 import { launchBrowser, picture as pagePicture } from './editor.ts';
 
 type StoredSound = Parameters<MadeSounds['pattern']>;
+type HeardSound = [kind: number, options?: { source?: string; take?: string }];
 
 /** Node-RED with one memory, and a browser to look at it. */
 export class SidebarServer {
@@ -43,6 +44,13 @@ export class SidebarServer {
   async store(sounds: StoredSound[] | number): Promise<void> {
     const answer = once(this.#child, 'message');
     this.#child.send({ store: sounds });
+    await answer;
+  }
+
+  /** Lets a *similar* node hear sounds of these kinds; two of one take have the same vector. */
+  async hear(...sounds: HeardSound[]): Promise<void> {
+    const answer = once(this.#child, 'message');
+    this.#child.send({ hear: sounds });
     await answer;
   }
 

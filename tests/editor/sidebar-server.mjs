@@ -1,6 +1,7 @@
 // A real Node-RED with the built package and one memory, in a process of its own: one runtime fits into a process.
 // node sidebar-server.mjs OPTIONS (JSON: userDir, protect). Sends {port}; then it stores what each {store} says, a
-// list of [id, kind, options] for MadeSounds or a number of sounds, and answers {stored: n}.
+// list of [id, kind, options] for MadeSounds or a number of sounds, and answers {stored: n}. What a {hear} says, a list
+// of [kind, {source, take}], goes to a similar node; two of one take have the same vector.
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -32,11 +33,29 @@ writeFileSync(
       saveChanges: '100000',
       saveSeconds: '60',
     },
+    {
+      id: 'recognise',
+      type: 'earmark-similar',
+      z: 'flow',
+      name: '',
+      x: 200,
+      y: 100,
+      wires: [[], []],
+      memory: 'home-memory',
+      mode: 'label',
+      threshold: '',
+      limit: '5',
+      label: '',
+      labelType: 'str',
+      confirmations: '1',
+      holdBackSeconds: '0',
+    },
   ]),
 );
 // Everybody's password is their name.
 const permissions = {
   writer: '*',
+  labeller: ['flows.read', 'nodes.read', 'earmark.read', 'earmark.write'],
   reader: 'read',
   nobody: ['flows.read', 'nodes.read', 'plugins.read', 'settings.read'],
 };
@@ -89,7 +108,20 @@ const many = (count) =>
     };
     return [`sound-${i}`, kind, options];
   });
-process.on('message', async ({ store }) => {
+const takes = new Map();
+let second = 0;
+const hear = ([kind, { source = 'kitchen', take } = {}]) => {
+  const vector = takes.get(take) ?? made.vector(kind);
+  if (take !== undefined) takes.set(take, vector);
+  second += 2;
+  RED.nodes.getNode('recognise').receive({
+    payload: Array.from(vector),
+    features: { startTime: second, endTime: second + 0.4, frequencyRange: { low: 200, high: 4000 } },
+    audio: { sourceId: source, clip: Buffer.from(made.clip(kind)) },
+  });
+};
+process.on('message', async ({ store = [], hear: heard = [] }) => {
+  for (const sound of heard) hear(sound);
   const sounds = typeof store === 'number' ? many(store) : store;
   for (let i = 0; i < sounds.length; i += 5000) {
     await storage.storePatterns(sounds.slice(i, i + 5000).map((sound) => made.pattern(...sound)));

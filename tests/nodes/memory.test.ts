@@ -255,6 +255,19 @@ describe('similar', () => {
     ]);
   });
 
+  it('takes a vector that tells no time as heard when it comes', async () => {
+    await load({ similar: { threshold: '0.8', holdBackSeconds: '0.2' } });
+    await remember('doorbell', 0, 1);
+    const hearUntimed = () => flow.send('similar', { payload: vector(0, 2) });
+    hearUntimed();
+    hearUntimed();
+    await flow.arrived('match');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    hearUntimed();
+    await flow.arrived('match', 2);
+    expect(flow.received('match')).toHaveLength(2);
+  });
+
   it('asks for other confirmations and another hold-back for one message', async () => {
     await load({ similar: { threshold: '0.8', confirmations: '3', holdBackSeconds: '5' } });
     await remember('doorbell', 0, 1);
@@ -267,6 +280,73 @@ describe('similar', () => {
       { startTime: 0 },
       { startTime: 2 },
     ]);
+  });
+});
+
+describe('similar, in the Sounds sidebar', () => {
+  interface Heard {
+    id: string;
+    sourceId: string;
+    startTime: number;
+    heardAs: { label?: string; confidence: number };
+  }
+  const heard = async () => (await flow.ask<{ sounds: Heard[] }>('/earmark/memories/memory/heard')).sounds;
+  const hear = (second: number, axis: number, more: object = {}) =>
+    flow.send('similar', {
+      payload: vector(axis, 2),
+      features: { startTime: second, endTime: second + 1 },
+      audio: { sourceId: 'mic', clip: Buffer.from('RIFF....WAVE') },
+      ...more,
+    });
+
+  it.each(['label', 'neighbours', 'events'])(
+    'shows with mode "%s" what it took each sound for until that is stored',
+    async (mode) => {
+      await load({ similar: { mode, threshold: '0.8' } });
+      await remember('doorbell', 0, 1);
+      hear(1, 0);
+      hear(2, 5);
+      const [unknown] = await flow.arrived('unknown');
+      expect(await heard()).toMatchObject([
+        { sourceId: 'mic', startTime: 2, heardAs: { confidence: expect.any(Number) } },
+        { sourceId: 'mic', startTime: 1, heardAs: { label: 'doorbell', confidence: expect.any(Number) } },
+      ]);
+      expect((await heard())[0]!.heardAs).not.toHaveProperty('label');
+
+      const [recognised] = await flow.arrived('match');
+      for (const [i, message] of [unknown, recognised].entries()) {
+        flow.send('store', message!);
+        await flow.arrived('stored', 2 + i);
+      }
+      expect(await heard()).toEqual([]);
+    },
+  );
+
+  it('shows what was held back and what is not the one asked for', async () => {
+    await load({ similar: { threshold: '0.8', confirmations: '5' } });
+    await remember('doorbell', 0, 1);
+    hear(1, 0);
+    hear(2, 0, { options: { label: 'kettle' } });
+    await flow.arrived('unknown');
+    expect((await heard()).map(({ heardAs }) => heardAs.label)).toEqual(['doorbell', 'doorbell']);
+    expect(flow.received('match')).toEqual([]);
+  });
+
+  it('shows background noise as such', async () => {
+    await load({ similar: { threshold: '0.8' } });
+    await remember('background', 0, 1);
+    hear(1, 0);
+    await flow.arrived('unknown');
+    expect((await heard())[0]!.heardAs).toMatchObject({ label: 'background' });
+  });
+
+  it('shows each sound once where a flow stores and recognises it side by side', async () => {
+    await load();
+    await remember(undefined, 0, 2, { features: { startTime: 1, endTime: 2 } });
+    hear(1, 0);
+    hear(7, 5);
+    await flow.arrived('unknown', 2);
+    expect((await heard()).map(({ startTime }) => startTime)).toEqual([7]);
   });
 });
 

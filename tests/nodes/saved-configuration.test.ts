@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { migrations as capture } from '../../nodes/earmark-capture/migrations.ts';
+import { migrations as query } from '../../nodes/earmark-query/migrations.ts';
 import { migrations as similar } from '../../nodes/earmark-similar/migrations.ts';
+import { migrations as store } from '../../nodes/earmark-store-pattern/migrations.ts';
+import { migrations as extract } from '../../nodes/earmark-wav2vec2-extract/migrations.ts';
 import { added, type Migration, migrate } from '../../nodes/saved-configuration.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
@@ -50,19 +53,49 @@ describe('a saved configuration', () => {
     const old = (type: string) => flow.find((node) => node.type === type)!;
     const kept = expect.objectContaining(old('earmark-capture'));
     expect(migrate(old('earmark-capture'), capture)).toEqual(kept);
-    expect(migrate(old('earmark-capture'), capture)).toMatchObject({ protocol: 'tcp', sampleRate: '16000' });
+    expect(migrate(old('earmark-capture'), capture)).toMatchObject({
+      protocol: 'tcp',
+      sampleRate: '16000',
+      deviceType: 'str',
+    });
     expect(migrate(old('earmark-similar'), similar)).toEqual({
       ...old('earmark-similar'),
       confirmations: '1',
       holdBackSeconds: '0',
+      thresholdType: 'num',
+      version: 2,
+    });
+    const typed = {
+      'earmark-wav2vec2-extract': [extract, { modelType: 'str' }],
+      'earmark-store-pattern': [store, { kindType: 'str', tagsType: 'str' }],
+    } as const;
+    for (const [type, [migrations, types]] of Object.entries(typed)) {
+      expect(migrate(old(type), migrations)).toEqual({ ...old(type), ...types, version: 1 });
+    }
+  });
+
+  it('keeps what was entered, as what it was, and what a newer one says', () => {
+    expect(migrate({ lastHours: '24' }, query)).toEqual({
+      lastHours: '24',
+      lastHoursType: 'num',
       version: 1,
     });
+    expect(migrate({ version: 1, threshold: '0.8' }, similar)).toEqual({
+      threshold: '0.8',
+      thresholdType: 'num',
+      version: 2,
+    });
+    const newer = { version: 1, kind: 'kind', kindType: 'msg', tags: '', tagsType: 'flow' };
+    expect(migrate(newer, store)).toBe(newer);
   });
 
   it('is written with the number of migrations that there are', () => {
     for (const [type, { length }] of Object.entries({
       'earmark-capture': capture,
+      'earmark-query': query,
       'earmark-similar': similar,
+      'earmark-store-pattern': store,
+      'earmark-wav2vec2-extract': extract,
     })) {
       const editor = readFileSync(path.join(root, 'nodes', type, `${type}.editor.ts`), 'utf8');
       expect(editor, type).toContain(`version: { value: ${length} },`);

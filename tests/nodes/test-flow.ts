@@ -145,6 +145,11 @@ export class TestFlow {
     helper.getNode(id).receive(message as never);
   }
 
+  /** What an admin route answers. */
+  async ask<Answer>(route: string): Promise<Answer> {
+    return (await helper.request().get(route).expect(200)).body as Answer;
+  }
+
   /** Calls `listener` with each message that arrives at a helper node. */
   listen(id: string, listener: (message: Received) => void): void {
     (helper.getNode(id) as EventEmitter).on('input', listener);

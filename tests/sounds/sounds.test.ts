@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { HeardAnswer } from '../../src/sounds/heard-sounds.ts';
 import { unpackMap } from '../../src/sounds/packed-map.ts';
 import { Sounds } from '../../src/sounds/sounds.ts';
 import { createFeatureStorage, type FeatureStorage, type NewStoredPattern } from '../../src/storage/index.ts';
@@ -159,6 +160,7 @@ describe('labelling', () => {
     const refusing = Object.assign(Object.create(memory) as FeatureStorage, {
       getPatternById: memory.getPatternById.bind(memory),
       getClip: memory.getClip.bind(memory),
+      watch: memory.watch.bind(memory),
       deletePattern: (id: string) =>
         id === 'b' ? Promise.reject(new Error('disk full')) : memory.deletePattern(id),
       storePatterns: (patterns: NewStoredPattern[]) =>
@@ -258,6 +260,99 @@ describe('labelling', () => {
     await sounds.label({ ids: ['b'] }, 'door');
     await sounds.remove({ ids: ['gone'] });
     expect(sounds.undoable).toBeUndefined();
+  });
+});
+
+describe('sounds that were only heard', () => {
+  const hear = (answer: HeardAnswer = { confidence: 0.8 }, clip = true) => {
+    const { pattern, metadata, clip: wav } = made.pattern('', 0, { clip });
+    sounds.heard.hear({ pattern, metadata, answer, ...(wav && { clip: wav }) });
+    return sounds.heard.summaries()[0]!.id;
+  };
+  const heardIds = () => sounds.heard.summaries().map(({ id }) => id);
+
+  test('have picture, loudness, clip and what they were taken for, and are in no page', async () => {
+    const match = { id: 'bell', label: 'bell', similarity: 0.7 };
+    const id = hear({ label: 'bell', confidence: 0.9, match });
+    expect(await sounds.details([id])).toMatchObject([
+      {
+        sound: { id, heardAs: { label: 'bell', confidence: 0.9 } },
+        playable: true,
+        loudness: expect.closeTo(-18, 0),
+        picture: expect.any(String),
+        match,
+      },
+    ]);
+    expect(await sounds.getClip(id)).toEqual(made.clip(0));
+    expect(await ids()).toEqual([]);
+  });
+
+  test('are stored by being named, and undo makes them only heard again', async () => {
+    const id = hear();
+    expect(await sounds.label({ ids: [id] }, 'bell')).toEqual({ sounds: 1, undoable: true });
+    expect(heardIds()).toEqual([]);
+    expect((await sounds.page(all)).sounds).toMatchObject([{ id, label: 'bell', sourceId: 'kitchen' }]);
+    expect(await memory.getClip(id)).toEqual(made.clip(0));
+    expect(await sounds.undo()).toEqual({ kind: 'label', label: 'bell', sounds: 1 });
+    expect(await ids()).toEqual([]);
+    expect(heardIds()).toEqual([id]);
+    await sounds.label({ ids: [id] }, 'door');
+    expect(await labelOf(id)).toBe('door');
+  });
+
+  test('are named together with stored ones, in one action', async () => {
+    await memory.storePatterns([made.pattern('a', 1)]);
+    const id = hear();
+    await sounds.label({ ids: ['a', id] }, 'bell');
+    expect([await labelOf('a'), await labelOf(id)]).toEqual(['bell', 'bell']);
+    await sounds.undo();
+    expect(await labelOf('a')).toBeUndefined();
+    expect(await ids()).toEqual(['a']);
+    expect(heardIds()).toEqual([id]);
+  });
+
+  test('teach what they are not', async () => {
+    const id = hear({ label: 'bell', confidence: 0.9 });
+    await sounds.refuse({ ids: [id] }, 'bell');
+    expect((await memory.getPatternById(id))?.metadata).toMatchObject({ notLabel: 'bell' });
+    await sounds.undo();
+    expect(heardIds()).toEqual([id]);
+  });
+
+  test('stay stored when somebody named them otherwise before the undo', async () => {
+    const id = hear();
+    await sounds.label({ ids: [id] }, 'bell');
+    await memory.updatePattern(id, { metadata: { label: 'door' } });
+    await sounds.undo();
+    expect(await labelOf(id)).toBe('door');
+    expect(heardIds()).toEqual([]);
+  });
+
+  test('are not stored by taking away a name that they do not have', async () => {
+    const id = hear();
+    expect(await sounds.label({ ids: [id] }, undefined)).toEqual({ sounds: 0, undoable: false });
+    expect(heardIds()).toEqual([id]);
+  });
+
+  test('stay heard when the memory cannot take them', async () => {
+    const { metadata } = made.pattern('', 0);
+    const { pattern } = made.pattern('', 0);
+    sounds.heard.hear({
+      pattern: { ...pattern, features: new Float32Array(3) },
+      metadata,
+      answer: { confidence: 1 },
+    });
+    await expect(sounds.label({ ids: heardIds() }, 'bell')).rejects.toMatchObject({ code: 'DIMENSIONS' });
+    expect(heardIds()).toHaveLength(1);
+    expect(sounds.undoable).toBeUndefined();
+  });
+
+  test('are taken from the list, and undo brings them back', async () => {
+    const id = hear();
+    expect(await sounds.remove({ ids: [id] })).toEqual({ sounds: 1, undoable: true });
+    expect(heardIds()).toEqual([]);
+    await sounds.undo();
+    expect(heardIds()).toEqual([id]);
   });
 });
 

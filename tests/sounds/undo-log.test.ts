@@ -8,7 +8,7 @@ function deletion(bytes: number) {
     pattern: { ...pattern, id: 'a' },
     metadata: { ...metadata, createdAt: 1, lastModified: 1 },
   };
-  return { kind: 'delete' as const, sounds: [{ stored, clip: new Uint8Array(bytes) }] };
+  return { kind: 'delete' as const, sounds: [{ stored, clip: new Uint8Array(bytes) }], heard: [] };
 }
 
 const named = [

@@ -84,7 +84,8 @@ export class SoundRow {
     this.#details = details;
     drawPicture(this.#picture, details.picture);
     this.#play.disabled = !details.playable;
-    this.#play.title = this.#context.text(details.playable ? 'sound.play' : 'sound.no-clip');
+    const missing = details.sound.heardAs ? 'heard.no-clip' : 'sound.no-clip';
+    this.#play.title = this.#context.text(details.playable ? 'sound.play' : missing);
     this.#play.setAttribute('aria-label', this.#play.title);
     this.update(details.sound);
   }
@@ -102,22 +103,32 @@ export class SoundRow {
   get name(): string {
     const { label, createdAt } = this.sound;
     const { text } = this.#context;
-    return `${label === undefined ? text('sound.nameless') : labelText(text, label)}, ${timeText(createdAt)}`;
+    const name = label === undefined ? (this.#recognised ?? text('sound.nameless')) : labelText(text, label);
+    return `${name}, ${timeText(createdAt)}`;
   }
 
-  /** The label that one key or click gives: that of the best match, for a sound that has none. */
+  /** The label that one key or click gives a sound that has none: what it was taken for, or that of the best match. */
   get offered(): string | undefined {
     const match = this.#details?.match;
-    if (this.sound.label !== undefined || !match || match.similarity < offeredSimilarity) return undefined;
-    return match.label;
+    if (this.sound.label !== undefined) return undefined;
+    if (this.sound.heardAs?.label !== undefined) return this.sound.heardAs.label;
+    return match && match.similarity >= offeredSimilarity ? match.label : undefined;
   }
 
   /** The label that it has or is like, and can be said not to be. */
   get refusable(): string | undefined {
     const match = this.#details?.match;
-    if (this.sound.label !== undefined || !match || match.similarity < shownSimilarity)
-      return this.sound.label;
+    const known = this.sound.label ?? this.sound.heardAs?.label;
+    if (known !== undefined || !match || match.similarity < shownSimilarity) return known;
     return match.label;
+  }
+
+  /** What a sound that was only heard was taken for, in words. */
+  get #recognised(): string | undefined {
+    const { text } = this.#context;
+    const { label, confidence } = this.sound.heardAs ?? {};
+    if (label === undefined || confidence === undefined) return undefined;
+    return text('heard.as', { label: labelText(text, label), percent: percentText(confidence) });
   }
 
   setLabel(label: string): void {
@@ -176,17 +187,38 @@ export class SoundRow {
   }
 
   #drawMatch(): void {
+    const { heardAs } = this.sound;
+    this.#redraw(this.#match, [heardAs, this.#details?.match, this.offered], () => {
+      if (heardAs?.label === undefined) {
+        const like = this.#likeness();
+        if (!heardAs) return like;
+        const said = this.#context.text('heard.unknown');
+        return like.length > 0 ? [said, ' · ', ...like] : [said];
+      }
+      const said = this.#recognised ?? '';
+      return this.#context.canWrite ? [said, ' ', this.#yes(heardAs.label)] : [said];
+    });
+  }
+
+  /** What it is most like, as an offer where that is near enough. */
+  #likeness(): (Node | string)[] {
     const { text, canWrite } = this.#context;
     const match = this.#details?.match;
     const { offered } = this;
-    this.#redraw(this.#match, [match, offered], () => {
-      if (!match || match.similarity < shownSimilarity) return [];
-      const like = { label: labelText(text, match.label), percent: percentText(match.similarity) };
-      if (offered === undefined || !canWrite) return [text('sound.like', like)];
-      const title = text('sound.offer-title', like);
-      const content = { icon: 'check', text: text('sound.offer', like), title, class: 'earmark-offer' };
-      return [this.#control(button(content, () => this.setLabel(offered)))];
-    });
+    if (!match || match.similarity < shownSimilarity) return [];
+    const like = { label: labelText(text, match.label), percent: percentText(match.similarity) };
+    if (offered === undefined || !canWrite) return [text('sound.like', like)];
+    const title = text('sound.offer-title', like);
+    const content = { icon: 'check', text: text('sound.offer', like), title, class: 'earmark-offer' };
+    return [this.#control(button(content, () => this.setLabel(offered)))];
+  }
+
+  /** It was recognised rightly. */
+  #yes(label: string): HTMLElement {
+    const { text } = this.#context;
+    const title = text('heard.yes-title', { label: labelText(text, label) });
+    const content = { icon: 'check', text: text('heard.yes'), title, class: 'earmark-offer' };
+    return this.#control(button(content, () => this.setLabel(label)));
   }
 
   /** What it is not, and that it is nothing to listen for. */

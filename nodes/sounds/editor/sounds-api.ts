@@ -52,6 +52,11 @@ export class SoundsApi {
     return request<SoundPage>({ url: this.#url('sounds'), data });
   }
 
+  /** What was heard and is not stored, newest first. */
+  heard(): Promise<{ sounds: SoundSummary[] }> {
+    return request({ url: this.#url('heard') });
+  }
+
   details(ids: string[]): Promise<SoundDetails[]> {
     return this.#post('details', { ids });
   }
