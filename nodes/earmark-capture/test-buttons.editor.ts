@@ -47,18 +47,27 @@ export function prepareMicrophoneTest(node: JudgedNode & { id: string }): void {
 /** The button that looks at what a path or an address leads to. */
 export function prepareSourceTest(node: JudgedNode): void {
   const result = $('#earmark-source-test-result');
-  $('#node-input-source').on('change', () => result.text(''));
+  /** An answer that is overtaken is not shown. */
+  let asked = 0;
+  $('#node-input-source').on('change', () => {
+    asked++;
+    result.text('');
+  });
   $('#earmark-source-test').on('click', () => {
+    const question = ++asked;
+    const show = (said: string) => {
+      if (question === asked) result.text(said);
+    };
     const source = $('#node-input-source').val();
     const text = entered(source === 'url' ? 'url' : 'path');
     if (text === undefined || text.trim() === '') {
-      result.text(node._(text === undefined ? 'test.elsewhere' : 'test.invalid'));
+      show(node._(text === undefined ? 'test.elsewhere' : 'test.invalid'));
       return;
     }
-    result.text('…');
+    show('…');
     postJson<SourceTestOutcome>('earmark/capture/test', { source, text })
-      .done((found) => result.text(inWords(found, node)))
-      .fail(({ status }) => result.text(node._(failureText(status))));
+      .done((found) => show(inWords(found, node)))
+      .fail(({ status }) => show(node._(failureText(status))));
   });
 }
 

@@ -72,6 +72,7 @@ other, unrelated sounds get vectors near 0. 16 kHz samples in, {manifest["dimens
 Revision `{manifest["revision"]}`. Files: {sizes}.
 
 ## What is in the vector
+What is heard is first moved to the middle of its window, and a window under a second is filled up to one with silence.
 - **512 learnt numbers**: log-mel (64 bands, 10 ms) of the window at unit variance, a stem of four
   small convolutions (50 tokens a second), four Wav2Vec2-BERT layers of width 256, mean and deviation
   over time.
@@ -131,7 +132,7 @@ sources as CC BY-SA. Weights that were trained on the clips of `household-kitche
 shipped at all, since the terms of those clips are not stated: they only measure.
 
 ## Limits
-- Spoken words of a voice it never heard are its weaker side: teach them in the voice that will say them.
+- Spoken words are known more surely in the voice that taught them than in one that it never heard.
 - A strong echo (the measured room above) costs more than noise does.
 - The default threshold is strict: it is set by the hardest set (digits of one voice). Lower it, or teach
   several examples, where missing a sound is the worse error.

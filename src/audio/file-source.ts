@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { AudioError } from './audio-error.ts';
 import { type AudioFormat, detectAudioFormat, detectedBytes, id3Length } from './audio-format.ts';
 import { type AudioSource, defaultSampleRate, type SourceOptions } from './audio-source.ts';
@@ -16,6 +16,9 @@ export interface FileSourceOptions extends SourceOptions, FfmpegOptions {
 
 /** Bytes of a file read at once: some 0.4 s of CD audio, so that no step holds the event loop for long. */
 export const readBytes = 131_072;
+
+/** Windows has none. */
+const withoutWaiting = constants.O_NONBLOCK ?? 0;
 
 /**
  * An audio file, recognised by its first bytes. WAV is read here, everything else by ffmpeg; memory stays
@@ -133,7 +136,8 @@ export async function openAudioFile(
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    const file = await open(path, 'r');
+    // A pipe would keep one of the few threads waiting that open files, until somebody writes into it.
+    const file = await open(path, constants.O_RDONLY | withoutWaiting);
     if ((await file.stat()).isFile()) return file;
     await file.close();
   } catch (error) {

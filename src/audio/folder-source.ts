@@ -27,10 +27,13 @@ export async function* findAudioFiles(
   } else if (found?.isDirectory()) {
     yield* walk(folderOrGlob, signal);
   } else if (/[*?[\]{}]/.test(folderOrGlob)) {
-    for await (const entry of glob(folderOrGlob, { withFileTypes: true })) {
+    // One that matches nothing yields nothing: only so can it be stopped.
+    const exclude = () => signal?.aborted === true;
+    for await (const entry of glob(folderOrGlob, { withFileTypes: true, exclude })) {
       throwIfCancelled(signal);
       if (entry.isFile()) yield join(entry.parentPath, entry.name);
     }
+    throwIfCancelled(signal);
   } else {
     throw new AudioError('NOT_FOUND', `There is no folder or file ${folderOrGlob}.`);
   }

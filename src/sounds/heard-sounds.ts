@@ -33,6 +33,8 @@ const mostSounds = 50;
 const mostBytes = 8 * 2 ** 20;
 /** A flow that stores a sound and recognises it side by side does both within this time. */
 const sideBySide = 10_000;
+/** Two nodes that ask about one message do so within this time; a file that is played again takes longer. */
+const sameMoment = 1000;
 
 /**
  * The last sounds that recognition heard and nobody stored: 50 at most, 8 MiB at most, nothing of it on disk. One that
@@ -65,6 +67,12 @@ export class HeardSounds {
     const known = this.#stored.findIndex((stored) => isSameSound(stored.pattern, pattern));
     if (known >= 0) {
       this.#stored.splice(known, 1);
+      return;
+    }
+    // Two nodes may ask the same memory about one sound; a name says more than none.
+    const again = this.#find(pattern);
+    if (again && now - again.metadata.createdAt < sameMoment) {
+      if (answer.label !== undefined) this.putBack({ ...again, answer });
       return;
     }
     const features = pattern.features.slice();
@@ -114,9 +122,13 @@ export class HeardSounds {
 
   #noteStored(pattern: Pattern): void {
     if (this.#drop(pattern.id)) return;
-    const heard = [...this.#sounds.values()].findLast((sound) => isSameSound(sound.pattern, pattern));
+    const heard = this.#find(pattern);
     if (heard) this.#drop(heard.pattern.id);
     else if (this.#stored.push({ pattern, at: Date.now() }) > mostSounds) this.#stored.shift();
+  }
+
+  #find(pattern: Omit<Pattern, 'id'>): HeardSound | undefined {
+    return [...this.#sounds.values()].findLast((sound) => isSameSound(sound.pattern, pattern));
   }
 
   #drop(id: string): HeardSound | undefined {

@@ -185,6 +185,11 @@ describe('folderSource', () => {
     expect(await collect(findAudioFiles(at('tone.wav')))).toEqual([at('tone.wav')]);
   });
 
+  it('stops looking for what a glob names', async () => {
+    const looking = collect(findAudioFiles(at('**/*.nothing'), AbortSignal.abort()));
+    await expect(looking).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
   it('says so where there is no such folder', async () => {
     await expect(collect(folderSource(at('nowhere')).chunks())).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });

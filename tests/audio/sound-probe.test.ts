@@ -28,6 +28,11 @@ describe('probeFile', () => {
     await expect(probe('gone.wav')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  it.skipIf(process.platform === 'win32')('waits for nobody to write into a pipe', async () => {
+    execFileSync('mkfifo', [path.join(folder, 'pipe')]);
+    await expect(probe('pipe')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   const kinds: [string, string[], object][] = [
     ['stereo.mp3', ['-ac', '2', '-ar', '44100'], { codec: 'mp3', sampleRate: 44_100, channels: 2 }],
     ['a.ogg', ['-ac', '1', '-ar', '48000'], { codec: 'vorbis', sampleRate: 48_000, channels: 1 }],

@@ -1,4 +1,4 @@
-import type { Locator } from 'playwright-core';
+import type { Locator, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../../scripts/build.mjs';
 import { type AnsweringBridge, startAnsweringBridge } from '../answering-bridge.ts';
@@ -269,6 +269,21 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
     await says('path', '$' + '{HOME}', 'Only what is entered here can be tested.');
     await page.evaluate(`$('#node-input-path').typedInput('type', 'env')`);
     await says('path', 'HOME', 'Only what is entered here can be tested.');
+    await page.evaluate(`$('#node-input-path').typedInput('type', 'str')`);
+    const overtaken = Promise.withResolvers<void>();
+    const route = '**/earmark/capture/test';
+    const delay = async (request: Route) => {
+      await overtaken.promise;
+      await request.fulfill({ json: { outcome: 'no-answer' } });
+    };
+    await page.route(route, delay, { times: 1 });
+    await page.locator('#earmark-source-test').click();
+    await says('path', 'sounds', /^Sound files in it: \d+\.$/);
+    const late = page.waitForResponse(route);
+    overtaken.resolve();
+    await (await late).finished();
+    await page.waitForTimeout(200);
+    expect(await result.textContent()).toMatch(/^Sound files/);
     await page.locator('#node-input-source').selectOption('url');
     expect(await result.textContent()).toBe('');
     await says('url', 'http://127.0.0.1:9/', /^(Nothing answers at this address|This needs ffmpeg)/);

@@ -53,6 +53,22 @@ describe.skipIf(noBrowser)('what was just heard, in the Sounds sidebar', { timeo
       .waitFor();
     await newest().locator('.earmark-picture:not(.earmark-no-picture)').waitFor();
     await page.getByText('Nothing stored yet').waitFor();
+    // News of what is heard takes nothing from under the focus.
+    const examples = page.locator('.earmark-empty button');
+    await examples.focus();
+    await newest().hover();
+    const asked = page.waitForResponse(/\/heard$/);
+    await pointElsewhere();
+    await (await asked).finished();
+    await page.waitForTimeout(200);
+    expect(await examples.evaluate((button) => button === document.activeElement)).toBe(true);
+    // The last row hands its focus on, also where the list below has none.
+    await newest().focus();
+    await page.keyboard.press('Delete');
+    await count(heard, 0);
+    expect(await page.evaluate('document.activeElement.type')).toBe('search');
+    await undo('delete 1 sound');
+    await newest().locator('.earmark-picture:not(.earmark-no-picture)').waitFor();
     await newest().getByRole('button', { name: 'Listen' }).click();
     await expect.poll(() => page.evaluate('played')).toBe(1);
     await newest().getByRole('button', { name: 'name it' }).click();

@@ -95,6 +95,38 @@ describe('a field of a dialog takes its value', () => {
     expect((await flow.arrived('caught'))[0]!.error).toMatchObject({ code: 'BAD_MESSAGE', message });
   });
 
+  it('as an empty one where nothing is on the way to it, or a flow written by hand lacks the field', async () => {
+    flow = await TestFlow.load([
+      { id: 'memory', type: 'earmark-memory' },
+      {
+        ...{ id: 'store', type: 'earmark-store-pattern', wires: [['stored']] },
+        ...{ label: 'said.by.nobody', kind: undefined, tags: undefined },
+      },
+      { id: 'catch', type: 'catch', scope: ['store'], wires: [['caught']] },
+      ...helpers('stored', 'caught'),
+    ]);
+    flow.send('store', { payload: ring });
+    const [stored] = await flow.arrived('stored');
+    expect(stored!.payload).toMatchObject({ type: 'sound', label: null, tags: [] });
+    expect(flow.received('caught')).toEqual([]);
+  });
+
+  it.each([
+    ['jsonata', 'payload + "s"', /must evaluate to a number/],
+    ['jsonata', '$uppercase(', /end of expression/],
+    ['msg', 'labels[', /unterminated/],
+  ])('of type %s, and says what is wrong with %s', async (labelType, label, said) => {
+    flow = await TestFlow.load([
+      { id: 'memory', type: 'earmark-memory' },
+      { id: 'store', type: 'earmark-store-pattern', wires: [[]], label, labelType },
+      { id: 'catch', type: 'catch', scope: ['store'], wires: [['caught']] },
+      ...helpers('caught'),
+    ]);
+    flow.send('store', { payload: ring });
+    const [{ error }] = (await flow.arrived('caught')) as unknown as [{ error: object }];
+    expect(error).toMatchObject({ code: 'BAD_MESSAGE', message: expect.stringMatching(said) });
+  });
+
   it('a microphone from an expression', async () => {
     flow = await TestFlow.load([
       {

@@ -56,6 +56,17 @@ describe('HeardSounds', () => {
     });
   });
 
+  test('lists a sound once that two nodes ask about, by its name, and twice when it is played again', () => {
+    const unnamed = { ...sound(1), answer: { confidence: 0.8 } };
+    heard.hear(unnamed);
+    heard.hear(sound(1));
+    heard.hear(unnamed);
+    expect(heard.summaries().map(({ heardAs }) => heardAs?.label)).toEqual(['bell']);
+    vi.setSystemTime(Date.now() + 1500);
+    heard.hear(sound(1));
+    expect(seconds()).toEqual([1, 1]);
+  });
+
   test('keeps fifty sounds, the newest', () => {
     for (let second = 0; second < 60; second++) heard.hear(sound(second));
     expect(seconds()).toEqual(Array.from({ length: 50 }, (_, i) => 59 - i));

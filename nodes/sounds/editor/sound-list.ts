@@ -37,8 +37,9 @@ export class SoundList implements SidebarView {
     });
     this.#heard = new HeardList(context, {
       leave: (direction) => {
-        if (direction === 'down') this.#grid.focus('first');
-        else this.#searchBar.focus();
+        if (direction === 'up') this.#searchBar.focus();
+        // The last one was stored or taken away, and the list below may have none yet.
+        else if (!this.#grid.focus('first') && this.#heard.isEmpty) this.#searchBar.focus();
       },
       changed: () => {
         if (!this.#empty.hidden) this.#showEmpty();
@@ -174,6 +175,9 @@ export class SoundList implements SidebarView {
     const clear = button({ icon: 'times', text: text('search.clear') }, () => this.show(''));
     const none = this.#heard.isEmpty ? 'empty.no-sounds' : 'empty.none-stored';
     const key = !api ? 'empty.no-memory' : searching ? 'empty.no-match' : none;
+    // News of what is heard must not take the button from under the pointer or the focus.
+    if (this.#empty.dataset.shown === key) return;
+    this.#empty.dataset.shown = key;
     this.#empty.replaceChildren(
       element('p', {}, text(key)),
       element('p', {}, text(`${key}-help`)),
