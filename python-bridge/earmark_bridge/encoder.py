@@ -53,7 +53,7 @@ class Encoder:
 
     def _start(self) -> ort.InferenceSession:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self._runtime.threads
+        options.intra_op_num_threads = self._runtime.threads_for(self.size_bytes)
         options.inter_op_num_threads = 1
         # Threads that spin while they wait would take the processor from the event loop and from Node.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

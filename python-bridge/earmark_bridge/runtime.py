@@ -22,7 +22,10 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Runtime:
-    """`providers` in onnxruntime's words, the best first; `workers` runs at the same time, each of `threads`."""
+    """`providers` in onnxruntime's words, the best first; `workers` runs at the same time, each of `threads`.
+
+    0 threads are as many as fit the model.
+    """
 
     providers: tuple[str, ...]
     workers: int
@@ -32,6 +35,11 @@ class Runtime:
     @property
     def accelerated(self) -> bool:
         return self.providers[0] != "CPUExecutionProvider"
+
+    def threads_for(self, size_bytes: int) -> int:
+        """Threads inside one run of a model of this size."""
+        fitting = 1 if size_bytes < _SMALL_BYTES else min(_MOST_THREADS, os.cpu_count() or 1)
+        return self.threads or fitting
 
 
 def _nvidia() -> Gpu | None:
@@ -47,15 +55,18 @@ def _nvidia() -> Gpu | None:
         return None
 
 
-# More threads inside one run of a small model wait for each other more than they help.
+# More runs at once than these take memory for a speed that hardly anybody needs.
+_MOST_WORKERS: Final = 4
+# More threads inside one run wait for each other more than they help.
 _MOST_THREADS: Final = 4
+# A model of fewer bytes runs in one thread: a second one brought the shipped encoder from 5.2 to 4.1 ms a window, where
+# two runs of one thread each get 1.4 to 1.6 times as much done, with a fifth less work.
+_SMALL_BYTES: Final = 64 << 20
 
 
 def find_runtime(workers: int, threads: int) -> Runtime:
-    """0 workers or threads: as many as fit this machine."""
+    """0 workers or threads: as many as fit this machine and the model."""
     cores = os.cpu_count() or 1
-    threads = threads or min(_MOST_THREADS, cores)
-    on_processor = workers or max(1, cores // threads)
     available = ort.get_available_providers()
     gpu = _nvidia()
     if "CUDAExecutionProvider" in available and gpu:
@@ -66,4 +77,4 @@ def find_runtime(workers: int, threads: int) -> Runtime:
         return Runtime(("CoreMLExecutionProvider", "CPUExecutionProvider"), workers or 1, threads)
     if gpu:
         _LOG.info("%s is there, but this onnxruntime computes on the processor; onnxruntime-gpu would use it", gpu.name)
-    return Runtime(("CPUExecutionProvider",), on_processor, threads)
+    return Runtime(("CPUExecutionProvider",), workers or min(_MOST_WORKERS, cores), threads)

@@ -59,7 +59,7 @@ def test_it_ends_with_its_parent(models_file: Path) -> None:
 
 class TestDrain:
     def test_what_came_is_answered_then_the_connection_ends_with_1012(self, models_file: Path) -> None:
-        with ServerProcess(models_file, "--drain", "60") as server:
+        with ServerProcess(models_file, "--drain", "60", "--workers", "1") as server:
             client = greet(server.url)
             client.open()
             windows = [loud(SLOW_SAMPLE, RATE - seq) for seq in range(3)]
