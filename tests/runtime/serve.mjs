@@ -41,11 +41,12 @@ RED.init(server, {
 app.use('/', RED.httpAdmin);
 app.use('/', RED.httpNode);
 server.listen(Number(port), '127.0.0.1', async () => {
-  // What is printed before the flows run is for whoever reads a failing test's log.
-  const ready = () => console.log(JSON.stringify({ port: server.address().port }));
-  if (!paused) RED.events.once('flows:started', ready);
+  // The editor's live feed begins with RED.start, in whichever order the two end. What is printed before the flows run is
+  // for whoever reads a failing test's log.
+  const started = paused || new Promise((resolve) => RED.events.once('flows:started', resolve));
   await RED.start();
-  if (paused) ready();
+  await started;
+  console.log(JSON.stringify({ port: server.address().port }));
 });
 process.on('SIGTERM', async () => {
   await RED.stop();
