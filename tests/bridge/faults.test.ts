@@ -20,8 +20,9 @@ describe('faults between client and server', { timeout: 300_000 }, () => {
     });
     expect(result.recoveryMs).toHaveLength(faultKinds.length);
     expect(result.resentWindows).toBeGreaterThan(0);
-    expect(result.retainedGrowthBytes).toBeLessThan(5e6);
     expect(result.fileWindows).toBeGreaterThan(100);
+    // Three to five megabytes of code and counters; of windows that are kept it would be 28 kB for each.
+    expect(result.retainedGrowthBytes).toBeLessThan(3e6 + 7000 * result.fileWindows);
   });
 
   test('a server that froze is found by its missing heartbeats, and its return by itself', async () => {
