@@ -21,8 +21,8 @@ describe('faults between client and server', { timeout: 300_000 }, () => {
     expect(result.recoveryMs).toHaveLength(faultKinds.length);
     expect(result.resentWindows).toBeGreaterThan(0);
     expect(result.fileWindows).toBeGreaterThan(100);
-    // Three to five megabytes of code and counters; of windows that are kept it would be 28 kB for each.
-    expect(result.retainedGrowthBytes).toBeLessThan(3e6 + 7000 * result.fileWindows);
+    // Compiled code, counters and what the last fault left are 3 to 5 MB; `soak -- bridge-faults` tells a slow leak from them.
+    expect(result.retainedGrowthBytes).toBeLessThan(8e6);
   });
 
   test('a server that froze is found by its missing heartbeats, and its return by itself', async () => {
