@@ -40,6 +40,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
   const file = path.join(folder, 'windows.f32');
   await writeFile(file, Buffer.concat(windows.map((window) => Buffer.from(window.buffer))));
   const loopArgs = [file, String(samplesPerWindow), String(threads)];
+  const oneThreadArgs = [file, String(samplesPerWindow), '1'];
   try {
     const rss_slope = slowReader(models, slowReaderSeconds);
     await using bridge = await startRealBridge({ models });
@@ -47,15 +48,10 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
     const python = await testPython();
     using bare = await startPythonLoop(python, 'bare_onnxruntime.py', [onnx, ...loopArgs]);
     // As the server runs a model of this size.
-    using alone = await startPythonLoop(python, 'bare_onnxruntime.py', [
-      onnx,
-      file,
-      String(samplesPerWindow),
-      '1',
-    ]);
+    using oneThread = await startPythonLoop(python, 'bare_onnxruntime.py', [onnx, ...oneThreadArgs]);
     await using stream = new GatedStream(service, windows);
     const throughput_ratio = await compareThroughput(bare, (numbers) => stream.run(numbers), 16, 12);
-    const latency_ratio = await compareLatency(alone, bare, (numbers) => stream.run(numbers));
+    const latency_ratio = await compareLatency(oneThread, bare, (numbers) => stream.run(numbers));
     const json_http_ratio = await compareThroughput(
       bare,
       (numbers) => jsonOverHttp(bridge, windows, numbers),
@@ -128,8 +124,8 @@ async function compareThroughput(
 }
 
 async function compareLatency(
-  alone: PythonLoop,
-  loop: PythonLoop,
+  oneThread: PythonLoop,
+  allThreads: PythonLoop,
   roundTrip: (windows: readonly number[]) => Promise<number>,
 ): Promise<Record<string, unknown>> {
   // V8 interprets a stream's code until it has run some thousand times: a quarter of an hour of a microphone, and then never again.
@@ -140,12 +136,12 @@ async function compareLatency(
   const trips: number[] = [];
   for (let i = -4; i < 200; i++) {
     const number = (i + windowCount) % windowCount;
-    const [seconds] = await alone.run([number]);
-    const [fewer] = await loop.run([number]);
+    const [seconds] = await oneThread.run([number]);
+    const [inAll] = await allThreads.run([number]);
     const trip = await roundTrip([number]);
     if (i < 0) continue;
     inference.push(seconds! * 1000);
-    inAllThreads.push(fewer! * 1000);
+    inAllThreads.push(inAll! * 1000);
     trips.push(trip * 1000);
   }
   const p50 = percentile(trips, 0.5) / percentile(inference, 0.5);

@@ -3,6 +3,7 @@ import type { NodeAPI } from 'node-red';
 import { asyncScheduler, type Observable, throttleTime } from 'rxjs';
 import { EarmarkError } from '../../src/errors.ts';
 import type { NewHeardSound } from '../../src/sounds/heard-sounds.ts';
+import type { SoundsNotice } from '../../src/sounds/sound-answers.ts';
 import { SoundError } from '../../src/sounds/sound-error.ts';
 import { Sounds } from '../../src/sounds/sounds.ts';
 import type { FeatureStorage } from '../../src/storage/index.ts';
@@ -36,16 +37,8 @@ export interface ServedSounds {
   release(): Promise<void>;
 }
 
-/** The topic of the live feed. Its messages carry no sounds: whoever may not read gets nothing from it. */
+/** The topic of the live feed. */
 export const soundsTopic = 'earmark/sounds';
-
-/** One message of the live feed: something changed, so ask. */
-export interface SoundsNotice {
-  /** The memory's id; absent when a memory came or went. */
-  memory?: string;
-  /** Nothing changed but the sounds that were heard and are not stored. */
-  heard?: true;
-}
 
 /** Often enough to feel live, seldom enough for a slow editor. */
 const noticeInterval = 500;

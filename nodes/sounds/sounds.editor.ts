@@ -1,4 +1,4 @@
-import type { SoundSelection, UndoSummary } from '../../src/sounds/sound-answers.ts';
+import type { SoundSelection, SoundsNotice, UndoSummary } from '../../src/sounds/sound-answers.ts';
 import { button, element } from './editor/dom.ts';
 import { labelListId } from './editor/label-field.ts';
 import { labelText } from './editor/label-text.ts';
@@ -14,12 +14,6 @@ import {
 import { SoundList } from './editor/sound-list.ts';
 import { type LabelSummary, type MemorySummary, RequestError, SoundsApi } from './editor/sounds-api.ts';
 import { SuggestionsView } from './editor/suggestions-view.ts';
-
-/** What the live feed says: which memory changed, and whether only in what was heard and is not stored. */
-interface SoundsNotice {
-  memory?: string;
-  heard?: true;
-}
 
 const tabId = 'earmark-sounds';
 const topic = 'earmark/sounds';

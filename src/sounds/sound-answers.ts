@@ -38,3 +38,11 @@ export interface UndoSummary {
   label?: string;
   sounds: number;
 }
+
+/** One message of the live feed: something changed, so ask. It carries no sounds: whoever may not read gets nothing from it. */
+export interface SoundsNotice {
+  /** The memory's id; absent when a memory came or went. */
+  memory?: string;
+  /** Nothing changed but the sounds that were heard and are not stored. */
+  heard?: true;
+}
