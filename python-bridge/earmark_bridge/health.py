@@ -144,15 +144,15 @@ def router(bridge: Bridge) -> APIRouter:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses()},
     )
     async def metrics() -> PlainTextResponse:
-        gauges = {
-            "queue_waiting": ("Windows that no worker has taken yet.", float(bridge.pool.waiting)),
+        gauges: dict[str, tuple[str, float]] = {
+            "queue_waiting": ("Windows that no worker has taken yet.", bridge.pool.waiting),
             "busy_ratio": ("Inference during the last second per worker.", bridge.pool.busy()),
-            "workers_abandoned": ("Threads inside a run that was given up.", float(bridge.pool.abandoned)),
-            "connections": ("WebSocket connections.", float(len(bridge.connections))),
-            "streams": ("Streams open.", float(sum(connection.streams for connection in bridge.connections))),
-            "requests": ("One-shot requests in work.", float(bridge.requests)),
-            "ready": ("1 when the default model is loaded and warm.", float(bridge.ready)),
-            "resident_bytes": ("Resident memory.", float(process.memory_info().rss)),
+            "workers_abandoned": ("Threads inside a run that was given up.", bridge.pool.abandoned),
+            "connections": ("WebSocket connections.", len(bridge.connections)),
+            "streams": ("Streams open.", sum(connection.streams for connection in bridge.connections)),
+            "requests": ("One-shot requests in work.", bridge.requests),
+            "ready": ("1 when the default model is loaded and warm.", int(bridge.ready)),
+            "resident_bytes": ("Resident memory.", process.memory_info().rss),
         }
         return PlainTextResponse(bridge.metrics.text(gauges), media_type="text/plain; version=0.0.4")
 

@@ -50,7 +50,7 @@ class Metrics:
         def family(name: str, kind: str, about: str, samples: Iterable[tuple[str, float]]) -> None:
             lines.append(f"# HELP earmark_{name} {about}")
             lines.append(f"# TYPE earmark_{name} {kind}")
-            lines.extend(f"earmark_{name}{labels} {value:g}" for labels, value in samples)
+            lines.extend(f"earmark_{name}{labels} {value}" for labels, value in samples)
 
         windows = [(_labels(model=model, outcome=outcome), n) for (model, outcome), n in sorted(self._windows.items())]
         family("windows_total", "counter", "Windows embedded, by outcome.", windows)
@@ -88,5 +88,5 @@ def _histograms(lines: list[str], name: str, about: str, histograms: Mapping[str
         for bound, count in zip((*map(str, _BUCKETS), "+Inf"), histogram.counts, strict=True):
             cumulated += count
             lines.append(f"earmark_{name}_bucket{_labels(model=model, le=bound)} {cumulated}")
-        lines.append(f"earmark_{name}_sum{_labels(model=model)} {histogram.total:g}")
+        lines.append(f"earmark_{name}_sum{_labels(model=model)} {histogram.total}")
         lines.append(f"earmark_{name}_count{_labels(model=model)} {cumulated}")

@@ -171,6 +171,7 @@ class TestHealth:
         after = value('earmark_windows_total{model="fixture",outcome="ok"}'), value("earmark_errors_total")
         assert after == (before[0] + 1, before[1] + 1)
         assert value("earmark_streams ") == 1
+        assert value("earmark_ready ") == 1
 
     def test_load_and_unload(self, url: str) -> None:
         loaded = web.post(f"{url}/models/load", json={"name": "other"})
