@@ -51,7 +51,7 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
     using oneThread = await startPythonLoop(python, 'bare_onnxruntime.py', [onnx, ...oneThreadArgs]);
     await using stream = new GatedStream(service, windows);
     const throughput_ratio = await compareThroughput(bare, (numbers) => stream.run(numbers), 16, 12);
-    const latency_ratio = await compareLatency(oneThread, bare, (numbers) => stream.run(numbers));
+    const latency_ratio = await compareLatency(bridge, oneThread, bare, (numbers) => stream.run(numbers));
     const json_http_ratio = await compareThroughput(
       bare,
       (numbers) => jsonOverHttp(bridge, windows, numbers),
@@ -124,6 +124,7 @@ async function compareThroughput(
 }
 
 async function compareLatency(
+  bridge: RealBridge,
   oneThread: PythonLoop,
   allThreads: PythonLoop,
   roundTrip: (windows: readonly number[]) => Promise<number>,
@@ -134,25 +135,47 @@ async function compareLatency(
   const inference: number[] = [];
   const inAllThreads: number[] = [];
   const trips: number[] = [];
+  let served = await servedInference(bridge);
   for (let i = -4; i < 200; i++) {
     const number = (i + windowCount) % windowCount;
     const [seconds] = await oneThread.run([number]);
     const [inAll] = await allThreads.run([number]);
     const trip = await roundTrip([number]);
+    if (i === -1) served = await servedInference(bridge);
     if (i < 0) continue;
     inference.push(seconds! * 1000);
     inAllThreads.push(inAll! * 1000);
     trips.push(trip * 1000);
   }
   const p50 = percentile(trips, 0.5) / percentile(inference, 0.5);
+  const servedAfter = await servedInference(bridge);
+  const servedMs = ((servedAfter.seconds - served.seconds) / (servedAfter.windows - served.windows)) * 1000;
   return {
     p50: round(p50),
     p95: round(percentile(trips, 0.95) / percentile(inference, 0.95)),
     roundTripMsP50: round(percentile(trips, 0.5)),
     inferenceMsP50: round(percentile(inference, 0.5)),
     inAllThreadsMsP50: round(percentile(inAllThreads, 0.5)),
+    /** Of the very windows that made the round trips, by the server's own clock. */
+    servedInferenceMsMean: round(servedMs),
+    roundTripMsMean: round(mean(trips)),
+    meanOverServedInference: round(mean(trips) / servedMs),
     windows: trips.length,
   };
+}
+
+/** What the server has spent in the model so far. */
+async function servedInference(bridge: RealBridge): Promise<{ seconds: number; windows: number }> {
+  const response = await fetch(`${bridge.url}/metrics`, {
+    headers: { authorization: `Bearer ${bridge.token}` },
+  });
+  const text = await response.text();
+  const value = (name: string) => {
+    const found = new RegExp(`^earmark_inference_seconds_${name}\\{.*\\} (.*)$`, 'm').exec(text);
+    if (!found) throw new Error(`/metrics answered ${response.status} without ${name}`);
+    return Number(found[1]);
+  };
+  return { seconds: value('sum'), windows: value('count') };
 }
 
 /** The same work as the first design had it: numbers as text, one request for each window. */
@@ -258,6 +281,10 @@ function summarize(ratios: readonly number[]): Ratio {
 function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function round(value: number): number {
