@@ -20,7 +20,7 @@ TAIL = 8000
 EQ_POINTS = (50.0, 150.0, 350.0, 700.0, 1400.0, 2800.0, 5000.0, 8000.0)
 MADE_ROOMS = 400
 #: Decibels by which the sound that is mixed under a crop stays below it.
-MIX_DB = (1.0, 24.0)
+MIX_DB = (1.0, 20.0)
 #: Decibels by which the noise floor stays below the crop.
 NOISE_DB = (4.0, 50.0)
 
@@ -112,11 +112,11 @@ class Augmenter:
 
         room = self.rooms[torch.randint(len(self.rooms), (batch,), generator=self.generator, device=self.device)]
         dry = self.between(0, 0.6, batch)
-        spectrum = torch.where(some(0.4), spectrum * ((1 - dry) * room + dry), spectrum)
+        spectrum = torch.where(some(0.5), spectrum * ((1 - dry) * room + dry), spectrum)
         spectrum = spectrum / (spectrum.abs().square().mean(dim=1, keepdim=True).sqrt() + 1e-5)
 
         partner = torch.randperm(batch, generator=self.generator, device=self.device)
-        mixed = some(0.6) & (names[partner] != names)[:, None]
+        mixed = some(0.7) & (names[partner] != names)[:, None]
         below = 10 ** (-self.between(*MIX_DB, batch) / 20)
         spectrum = torch.where(mixed, spectrum + below * spectrum[partner], spectrum)
 

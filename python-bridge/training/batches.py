@@ -16,7 +16,7 @@ from augment import TAIL, Augmenter, untouched_share
 from corpus import SAMPLE_RATE, Cache
 
 #: How often each kind is drawn: sounds up, speech and instruments down to what they are worth.
-KIND_SHARE = {"sound": 0.42, "synthetic": 0.16, "speech": 0.36, "music": 0.06}
+KIND_SHARE = {"sound": 0.41, "synthetic": 0.15, "speech": 0.39, "music": 0.05}
 #: A name with many recordings is drawn more often, since only it shows what varies between them.
 POPULARITY = 0.75
 MOST_RECORDINGS = 40
@@ -24,8 +24,8 @@ MOST_RECORDINGS = 40
 ONCE_HEARD = 0.4
 #: Names with recordings of one thing by many people in many places are rare and teach the most.
 FIELD_BOOST = {"env-esc10": 3.0, "speech-digits": 4.0}
-#: Windows are a second; some batches are shorter or longer, so that other lengths work too.
-CROP_SECONDS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.64, 0.64, 1.4)
+#: Windows are a second, and shorter ones are filled up to that; some batches are longer, so that those work too.
+CROP_SECONDS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.4)
 MOST_VIEWS = 4
 
 
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     names: Tensor  # [batch]
     under: Tensor  # [batch]: the name of what is mixed under a crop, -1 where nothing is
     said: Tensor  # [spoken]: positions of the crops of speech
-    clean: Tensor  # [spoken, samples]: these crops before anything happened to them
+    clean: Tensor  # [batch, samples]: the crops before anything happened to them
 
 
 class Sampler:
@@ -157,5 +157,5 @@ class Batches(IterableDataset):  # type: ignore[type-arg]
             crops = cropper(clips, crop)
             changed = augmenters[crop](crops, names, untouched_share(step))
             under = torch.where(changed.under >= 0, names[changed.under], -1)
-            yield Batch(changed.samples, names, under, said, crops[said])
+            yield Batch(changed.samples, names, under, said, crops)
             step += 1

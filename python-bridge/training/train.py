@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from anchor import Anchor
 from batches import Batch, Batches, Pool
 from losses import relations, supervised_contrastive
-from model import LEARNT, MEASURED, Encoder, measured_statistics
+from model import LEARNT, MEASURED, Encoder, centred, measured_statistics
 from prepare import prepare
 from teacher import TAUGHT, SpeechTeacher
 
@@ -34,7 +35,7 @@ LAST_SHARE, WARM_UP = 0.005, 200
 WEIGHT_DECAY = 0.05
 TEMPERATURE = 0.1
 #: Of the losses, in the order of what `Training` returns.
-LOSSES = {"contrastive": 1.0, "regression": 0.3, "relations": 1.0, "imitation": 1.0}
+LOSSES = {"contrastive": 1.0, "regression": 0.3, "relations": 1.5, "imitation": 1.5, "anchor": 1.0}
 AVERAGE_DECAY = 0.998
 CHECKPOINT_SECONDS = {"cuda": 45, "cpu": 300}
 STANDARDISATION_BATCHES = 30
@@ -53,11 +54,12 @@ class Training(nn.Module):
         self.standardise_taught = nn.BatchNorm1d(TAUGHT, affine=False)
         self.register_buffer("kin", kin)
 
-    def forward(self, batch: Batch, taught: Tensor) -> Tensor:
-        """Each of `LOSSES`; `taught` is what the teacher makes of `batch.clean`."""
+    def forward(self, batch: Batch, taught: Tensor, anchors: Tensor | None) -> Tensor:
+        """Each of `LOSSES`; `taught` is what the teacher makes of the words in `batch.clean`, `anchors` what the
+        anchor makes of all of it."""
         encoder = self.encoder
         with torch.no_grad():
-            bands = encoder.logmel(batch.pcm)
+            bands = encoder.logmel(centred(batch.pcm))
             measured = encoder.standardise_measured(measured_statistics(bands))
         with torch.autocast(bands.device.type, torch.bfloat16):
             raw = encoder.learnt(masked(bands))
@@ -65,12 +67,14 @@ class Training(nn.Module):
         vectors = nn.functional.normalize(learnt, dim=1)
         contrastive = supervised_contrastive(vectors, batch.names, batch.under, self.kin, TEMPERATURE)
         regression = nn.functional.smooth_l1_loss(self.statistics_head(learnt), measured)
+        nothing = torch.zeros_like(regression)
+        anchor = nothing if anchors is None else 1 - (vectors * anchors).sum(dim=1).mean()
         if len(batch.said) < 2:
-            return torch.stack([contrastive, regression, torch.zeros_like(regression), torch.zeros_like(regression)])
+            return torch.stack([contrastive, regression, nothing, nothing, anchor])
         taught = self.standardise_taught(taught)
         alike = relations(vectors[batch.said], taught, TEMPERATURE)
         imitation = 1 - nn.functional.cosine_similarity(self.speech_head(learnt[batch.said]), taught, dim=1).mean()
-        return torch.stack([contrastive, regression, alike, imitation])
+        return torch.stack([contrastive, regression, alike, imitation, anchor])
 
 
 def masked(bands: Tensor) -> Tensor:
@@ -106,7 +110,7 @@ def measure_bands(encoder: Encoder, batches: Iterable[Batch]) -> None:
     """Fixes mean and scale of each log-mel band, as heard over some batches."""
     seen = []
     for i, batch in enumerate(batches):
-        seen.append(encoder.logmel(batch.pcm).transpose(0, 1).flatten(1)[:, ::7])
+        seen.append(encoder.logmel(centred(batch.pcm)).transpose(0, 1).flatten(1)[:, ::7])
         if i == 11:
             break
     bands = torch.cat(seen, dim=1)
@@ -139,16 +143,17 @@ def save(path: Path, content: dict[str, object]) -> None:
     path.with_suffix(".part").replace(path)
 
 
-def train(pool: Pool, run: Path, minutes: float, first: Path | None = None) -> None:
+def train(pool: Pool, run: Path, minutes: float, first: Path | None = None, anchored: Path | None = None) -> None:
     """Trains for `minutes` by the clock, writing `checkpoint.pt` and a usable `encoder.pt` as it goes.
 
     `first` is the folder of a finished run to go on from, at a lower rate: from its `checkpoint.pt`, or where that was
-    not kept from the weights in `encoder.pt`.
+    not kept from the weights in `encoder.pt`. `anchored` is the folder of the run that is the anchor, if any.
     """
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
     device = pool.device
     training, teacher = Training(pool.kin).to(device), SpeechTeacher().to(device)
+    anchor = None if anchored is None else Anchor(anchored).to(device)
     weights = torch.tensor(list(LOSSES.values()), device=device)
     parameters = list(training.parameters())
     optimiser = torch.optim.AdamW(
@@ -197,7 +202,8 @@ def train(pool: Pool, run: Path, minutes: float, first: Path | None = None) -> N
     for batch in batches_from(pool, SEED, step):
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step - began, elapsed / 60 / minutes, peak)
-        losses = training(batch, teacher(batch.clean))
+        anchors = None if anchor is None else anchor(batch.clean)
+        losses = training(batch, teacher(batch.clean[batch.said]), anchors)
         optimiser.zero_grad()
         (losses @ weights).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -238,14 +244,19 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=HERE / ".cache" / "run")
     parser.add_argument("--minutes", type=float, default=480, help="training time by the clock (on a GPU, 6 will do)")
     parser.add_argument("--from", dest="first", type=Path, help="go on from a finished run's folder, at a lower rate")
+    parser.add_argument("--anchor", type=Path, help="a finished run whose vectors of unchanged crops shall stay")
     parser.add_argument("--only-train", action="store_true", help="neither export nor evaluate")
     options = parser.parse_args()
     start = time.monotonic()
     prepare(options.audio, options.cache)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     validated, shipped = options.run / "validated", options.run / "shipped"
-    train(Pool(options.cache, device), validated, options.minutes, options.first)
-    train(Pool(options.cache, device, everything=True), shipped, options.minutes * SHIPPED_SHARE, first=validated)
+    anchor = options.anchor
+    train(Pool(options.cache, device), validated, options.minutes, options.first, anchor and anchor / "validated")
+    train(
+        Pool(options.cache, device, everything=True), shipped, options.minutes * SHIPPED_SHARE,
+        first=validated, anchored=anchor and anchor / "shipped",
+    )  # fmt: skip
     if not options.only_train:
         from export import export
 
