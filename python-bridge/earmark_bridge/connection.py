@@ -83,7 +83,9 @@ class Connection:
         self.spawn(self._drain(after_ms))
 
     async def _drain(self, after_ms: int) -> None:
-        await self.send({"type": "draining", "afterMs": after_ms})
+        # Before `ready` a client expects no such word; the end, which then comes at once, tells it enough.
+        if self._greeted:
+            await self.send({"type": "draining", "afterMs": after_ms})
         while any(stream.outstanding for stream in self._streams.values()):
             await asyncio.sleep(0.02)
         self._finish(BridgeError("DRAINING", "the server is ending; connect again", retry_after_ms=RETRY_AFTER_MS))

@@ -76,6 +76,13 @@ class BridgeError(Exception):
     def http_status(self) -> int:
         return self._http_status or _TREATMENTS[self.code].http_status
 
+    def as_body(self, path: str) -> dict[str, Any]:
+        """The JSON of an HTTP answer from that path."""
+        if path.startswith("/v2"):
+            # The Open Inference Protocol has a text there.
+            return {"error": f"{self.code}: {self.message}"}
+        return {"error": self.as_dict()}
+
     def as_dict(self) -> dict[str, Any]:
         described: dict[str, Any] = {"code": self.code, "message": self.message, "retryable": self.retryable}
         if self.retry_after_ms is not None:

@@ -49,14 +49,10 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def error_response(request: Request, error: BridgeError) -> Response:
-    body: dict[str, Any] = {"error": error.as_dict()}
-    if request.url.path.startswith("/v2"):
-        # The Open Inference Protocol has a text there.
-        body = {"error": f"{error.code}: {error.message}"}
     headers = {}
     if error.retry_after_ms is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
-    return JSONResponse(body, error.http_status, headers)
+    return JSONResponse(error.as_body(request.url.path), error.http_status, headers)
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:

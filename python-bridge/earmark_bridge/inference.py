@@ -28,6 +28,8 @@ _LOG = logging.getLogger("earmark")
 # More threads than this that never came back mean that the process itself should be started anew.
 MOST_ABANDONED: Final = 4
 _WATCH_SECONDS: Final = 0.1
+# A watch that comes this late was asleep with the whole process, which is no run's fault.
+_ASLEEP_SECONDS: Final = 2.0
 _BUSY_SPAN_SECONDS: Final = 1.0
 
 
@@ -67,8 +69,9 @@ class InferencePool:
 
     def __init__(self, *, workers: int, capacity: int, hang_seconds: float, metrics: Metrics) -> None:
         self.capacity = capacity
-        # Called when no worker is left, since only a new process helps then.
+        # Called when too many runs hang, since only a new process helps then.
         self.when_stuck: Callable[[], None] = lambda: None
+        self.stuck = False
         self._size = workers
         self._hang_seconds = hang_seconds
         self._metrics = metrics
@@ -184,10 +187,13 @@ class InferencePool:
 
     def _work(self, worker: _Worker) -> None:
         if worker.renew_first:
+            # Watched like a run: on a device that hangs, making a session hangs as well.
+            worker.run = _Run([], time.perf_counter())
             try:
                 worker.renew_first.renew()
             except Exception:
                 _LOG.exception("a fresh session could not be made; going on with the old one")
+            worker.run = None
         while not (worker.abandoned or self._stopping):
             jobs = self._take()
             if not jobs:
@@ -224,15 +230,22 @@ class InferencePool:
             self._metrics.embedded(job.encoder.model.name, result, job.audio_seconds, queued)
 
     async def _watch_workers(self) -> None:
+        woke_at = looked_at = time.perf_counter()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             now = time.perf_counter()
+            if now - looked_at > _ASLEEP_SECONDS:
+                woke_at = now
+            looked_at = now
             self._history.append((now, self._busy_seconds(now)))
             while self._history[0][0] < now - _BUSY_SPAN_SECONDS:
                 self._history.popleft()
             for worker in list(self._workers):
                 run = worker.run
-                if run and now - run.began_at > self._hang_seconds + 2 * sum(job.audio_seconds for job in run.jobs):
+                if run is None:
+                    continue
+                allowed = self._hang_seconds + 2 * sum(job.audio_seconds for job in run.jobs)
+                if now - max(run.began_at, woke_at) > allowed:
                     self._give_up(worker, run.jobs, now - run.began_at)
 
     def _give_up(self, worker: _Worker, jobs: list[Job], seconds: float) -> None:
@@ -252,14 +265,10 @@ class InferencePool:
                 )
         if self.abandoned > MOST_ABANDONED:
             _LOG.critical("%d runs hang and cannot be stopped; only a new process helps", self.abandoned)
+            self.stuck = True
             self.when_stuck()
             return
-        self._add_worker(_Worker(renew_first=jobs[0].encoder))
-
-    @property
-    def stuck(self) -> bool:
-        """No worker is left: only a restart of the process helps."""
-        return not self._workers
+        self._add_worker(_Worker(renew_first=jobs[0].encoder if jobs else worker.renew_first))
 
     def _busy_seconds(self, now: float) -> float:
         runs = (worker.run for worker in self._workers)

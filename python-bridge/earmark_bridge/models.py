@@ -60,7 +60,7 @@ class ModelsFile(_Strict):
     models: dict[Name, Entry]
     # Whether models with `hub` may be downloaded; each names the commit that it is pinned to.
     allowHub: bool = False
-    # Loaded models beyond this many megabytes make room for each other, the longest unused first.
+    # Loaded models beyond this many megabytes make room for each other, the longest unused first. The default stays.
     memoryBudgetMb: Annotated[int, Field(ge=1)] = 2048
 
 
@@ -254,8 +254,10 @@ class ModelRegistry:
             _LOG.info("model %s is unloaded", name)
 
     def _make_room(self, newest: _Slot) -> None:
-        idle = [(name, slot) for name, slot in self._slots.items() if slot.encoder and slot is not newest]
-        idle = sorted((pair for pair in idle if pair[1].leases == 0), key=lambda pair: pair[1].used_at)
+        """The default model stays: without it the server is not ready, and nobody would come to load it again."""
+        loaded = [(name, slot) for name, slot in self._slots.items() if slot.encoder and slot is not newest]
+        idle = [(name, slot) for name, slot in loaded if slot.leases == 0 and name != self.default]
+        idle.sort(key=lambda pair: pair[1].used_at)
         for name, slot in idle:
             if self._loaded_bytes() <= self._budget_bytes:
                 return

@@ -144,7 +144,8 @@ def router(bridge: Bridge) -> APIRouter:
                 samples, rate = await asyncio.to_thread(_decode_raw, content, encoding), sampleRate
             elif kind == "application/json":
                 audio = parse_body(AudioJson, await read_body(request, LARGEST_JSON_BYTES))
-                samples, rate, options = await asyncio.to_thread(_decode_json, audio), audio.sampleRate, audio.options
+                samples, rate = await asyncio.to_thread(_decode_json, audio), audio.sampleRate
+                options = options.model_copy(update=audio.options.model_dump(exclude_none=True))
             else:
                 raise BridgeError(
                     "BAD_REQUEST",

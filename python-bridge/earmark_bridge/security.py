@@ -104,7 +104,7 @@ class _Headers:
 
 
 async def _refuse(scope: Scope, send: Send, error: BridgeError) -> None:
-    body = json.dumps({"error": error.as_dict()}).encode()
+    body = json.dumps(error.as_body(scope["path"])).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if error.code == "UNAUTHENTICATED":
         headers.append((b"www-authenticate", b"Bearer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,12 +102,26 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     )
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise SettingsError("TLS needs both --tls-certificate and --tls-key")
+    if settings.tls_certificate and settings.tls_key:
+        _check_tls(settings.tls_certificate, settings.tls_key)
     if not settings.loopback and settings.token is None:
         raise SettingsError(
             f"{settings.host} can be reached from other machines, so the server wants a token: "
             "set EARMARK_TOKEN (`openssl rand -hex 32` makes one), or listen on localhost"
         )
     return settings
+
+
+def _check_tls(certificate: Path, key: Path) -> None:
+    """uvicorn loads them once everything else is up, and then ends with a traceback."""
+    try:
+        # Asked for a passphrase, OpenSSL would wait at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "none")
+    except OSError as error:
+        raise SettingsError(
+            f"TLS with the certificate {certificate} and the key {key} is not possible: {error.strerror}; "
+            "both must be PEM files that belong together, the key without a passphrase"
+        ) from None
 
 
 def _token(file: Path | None) -> str | None:

@@ -68,6 +68,12 @@ class TestProcess:
         body = {"audio": text, "sampleRate": RATE, "encoding": "f32le", "options": {"model": "fixture"}}
         check(web.post(url + PATH, json=body).json(), recording)
 
+    def test_options_of_the_query_hold_for_json_too(self, url: str, recording: NDArray[np.float32]) -> None:
+        body = {"audio": recording.tolist(), "sampleRate": RATE, "options": {"window": "whole"}}
+        answer = web.post(url + PATH, json=body, params={"model": "other", "window": 1}).json()
+        assert (answer["model"]["name"], len(answer["windows"])) == ("other", 1)
+        assert failure(web.post(url + PATH, json=body, params={"model": "nobody"})) == (404, "MODEL_NOT_FOUND")
+
     def test_frames_instead_of_json(self, url: str, recording: NDArray[np.float32]) -> None:
         headers = {"content-type": "audio/wav", "accept": "application/octet-stream"}
         answer = web.post(url + PATH, content=as_wav(recording), headers=headers)

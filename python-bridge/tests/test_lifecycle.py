@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 import web
 from bundle import DIMENSIONS, HANG_SAMPLE, RATE, SLOW_SAMPLE, expected
 from numpy.typing import NDArray
@@ -111,6 +112,14 @@ class TestDrain:
             assert busy.features().seq == 0
             busy.socket.close()
 
+    def test_a_client_that_has_not_greeted_yet_hears_of_the_end_only(self, models_file: Path) -> None:
+        with ServerProcess(models_file, "--drain", "60") as server:
+            slow = dial(server.url)
+            _wait_for(lambda: _metric(server, "earmark_connections ") == 1)
+            server.terminate()
+            assert slow.expect("error")["code"] == "DRAINING"
+            assert slow.close_code() == ([], 1012)
+
     def test_a_second_signal_ends_at_once(self, models_file: Path) -> None:
         with ServerProcess(models_file, "--drain", "60") as server:
             client = greet(server.url)
@@ -178,8 +187,9 @@ class TestHungInference:
             # The thread that hangs does not keep the process.
             assert server.wait() == 0
 
-    def test_too_many_hung_runs_end_the_process(self, models_file: Path) -> None:
-        with ServerProcess(models_file, "--workers", "1", "--hang", "0.2", "--drain", "0") as server:
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_too_many_hung_runs_end_the_process(self, models_file: Path, workers: str) -> None:
+        with ServerProcess(models_file, "--workers", workers, "--hang", "0.2", "--drain", "0") as server:
             client = greet(server.url)
             client.open()
             for seq in range(5):

@@ -149,6 +149,15 @@ class TestRegistry:
 
         assert asyncio.run(run()) == ["a", "d"]
 
+    def test_the_default_model_stays_and_the_server_ready(self, bundle: Path) -> None:
+        async def run() -> tuple[list[str], bool]:
+            models = self.registry(bundle, room_for=1.5)
+            for name in "abc":
+                await models.load(name)
+            return [name for name in "abcd" if models.is_loaded(name)], models.ready
+
+        assert asyncio.run(run()) == (["a", "c"], True)
+
     def test_many_who_ask_at_once_wait_for_one_loading(self, bundle: Path) -> None:
         async def run() -> tuple[int, bool]:
             models = self.registry(bundle, room_for=9)

@@ -90,6 +90,11 @@ class TestToken:
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
             assert upgrade_status(guarded.url, **headers) == 401
 
+    def test_the_open_inference_protocol_is_told_in_its_own_words(self, guarded: ServerProcess) -> None:
+        answer = web.get(f"{guarded.url}/v2/models/fixture")
+        assert answer.status_code == 401
+        assert answer.json()["error"].startswith("UNAUTHENTICATED: ")
+
     def test_a_token_in_the_url_does_not_count(self, guarded: ServerProcess) -> None:
         assert web.get(f"{guarded.url}/health", params={"token": TOKEN}).status_code == 401
 
@@ -158,6 +163,8 @@ class TestStart:
             (["--models", str(broken)], "'a' is not among its models"),
             (["--token-file", str(tmp_path / "none")], "cannot be read"),
             (["--tls-key", "key.pem"], "TLS needs both"),
+            (["--tls-certificate", "no.pem", "--tls-key", "no.pem"], "no.pem is not possible: No such file"),
+            (["--tls-certificate", __file__, "--tls-key", __file__], "both must be PEM files"),
             (["--host", "no.such.host.invalid"], "token"),
         ]:
             assert words in start(*arguments)

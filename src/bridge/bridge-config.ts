@@ -16,7 +16,7 @@ export interface BridgeConfig {
    */
   baseUrl: string | (() => string);
   /**
-   * Milliseconds that one call may take, retries included, and that a stream waits for the answer to a
+   * Milliseconds that one call may take, retries included, but 280,000 at most, and that a stream waits for the answer to a
    * window that was sent. 1 to 3,600,000.
    * @default 30000
    */

@@ -54,6 +54,8 @@ const watchEveryMs = 5000;
 const watchTimeoutMs = 5000;
 const missesUntilFrozen = 3;
 const logLines = 200;
+/** What the environment says of how another server is reached is not meant for this one. */
+const ownAccess = { EARMARK_TOKEN_FILE: '', EARMARK_TLS_CERTIFICATE: '', EARMARK_TLS_KEY: '' };
 const portTaken =
   /address (is )?already in use|only one usage of each socket address|port \d+ on \S+ is taken/i;
 
@@ -207,7 +209,7 @@ export class BridgeProcess {
     ];
     const child = spawn(python, args, {
       cwd: path.dirname(script),
-      env: { ...process.env, PYTHONUNBUFFERED: '1', ...environment, EARMARK_TOKEN: this.token },
+      env: { ...process.env, PYTHONUNBUFFERED: '1', ...environment, ...ownAccess, EARMARK_TOKEN: this.token },
       // The server ends when this pipe does, so that it never outlives a parent that was killed.
       stdio: ['pipe', 'pipe', 'pipe'],
       // A process group of its own: Ctrl+C in a terminal is for the parent, which then stops the server in its turn.
@@ -218,21 +220,23 @@ export class BridgeProcess {
     this.#portTaken = false;
     const lastWords = new LogTail(20);
     this.#lastWords = lastWords;
-    child.stdin.on('error', () => {}); // It may be gone when the pipe is closed.
+    const ended = ending(child);
+    // Where no file descriptors are left there are no pipes either.
+    child.stdin?.on('error', () => {}); // It may be gone when the pipe is closed.
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#log.append(text);
         lastWords.append(text);
       });
     }
-    const ended = ending(child);
-    void ended.then(() => {
+    const gone = new AbortController();
+    void ended.then((how) => {
       if (this.#child === child) this.#child = undefined;
+      gone.abort(this.#died(how));
     });
+    const signal = AbortSignal.any([this.#stopping.signal, gone.signal]);
     try {
-      await withDeadline(startTimeout, this.#stopping.signal, 'Starting the bridge', (signal) =>
-        Promise.race([this.#untilReady(signal), ended.then((how) => Promise.reject(this.#died(how)))]),
-      );
+      await withDeadline(startTimeout, signal, 'Starting the bridge', (signal) => this.#untilReady(signal));
       return child;
     } catch (error) {
       child.kill('SIGKILL'); // It has nothing to answer yet.

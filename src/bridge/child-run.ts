@@ -25,8 +25,9 @@ export function runChild(
     });
     const kill = () => child.kill('SIGKILL');
     signal.addEventListener('abort', kill, { once: true });
+    // Where no file descriptors are left there are no pipes either.
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => output.append(text));
+      stream?.setEncoding('utf8').on('data', (text: string) => output.append(text));
     }
     const settle = (code: ChildRun['code']) => {
       signal.removeEventListener('abort', kill);

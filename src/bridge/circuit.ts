@@ -70,7 +70,17 @@ export class Circuit {
 
   /** Milliseconds until a call will be let through again; 0 when it would be now. */
   get opensInMs(): number {
-    return this.state === 'open' ? Math.max(0, this.#openedAt + this.#waitMs - Date.now()) : 0;
+    return this.state === 'open' && !this.#clockWentBack
+      ? Math.max(0, this.#openedAt + this.#waitMs - Date.now())
+      : 0;
+  }
+
+  /**
+   * The policy goes by the wall clock. One that was set back since it opened, as NTP does after a start without network, would
+   * hold calls back for hours.
+   */
+  get #clockWentBack(): boolean {
+    return Date.now() < this.#openedAt;
   }
 
   /** Opens it by hand: nothing is let through until `close()`. */
@@ -87,6 +97,7 @@ export class Circuit {
 
   /** @throws BridgeError `CIRCUIT_OPEN` without calling `operation`, or what the operation throws. */
   async execute<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.state === 'open' && !this.#held && this.#clockWentBack) this.close();
     try {
       return await this.#policy.execute(operation);
     } catch (error) {

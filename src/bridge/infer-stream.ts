@@ -1,28 +1,36 @@
 import type { AudioWindow } from '../audio/pcm.ts';
-import { BridgeError } from './bridge-error.ts';
+import { BridgeError, type BridgeErrorCode } from './bridge-error.ts';
 import type { EmbeddedWindow, WindowOutcome } from './embedded-window.ts';
 import { OutcomeStream } from './outcome-stream.ts';
+import { jitteredDelay } from './retry.ts';
+import { sleep } from './sleep.ts';
+import { resolveStreamOptions, type WindowStreamOptions } from './window-stream-options.ts';
 
+/** The server is gone for now. A time-out is not among them: it may be the window's own fault, and has taken long already. */
+const away: ReadonlySet<BridgeErrorCode> = new Set(['UNREACHABLE', 'DRAINING', 'OVERLOADED', 'CIRCUIT_OPEN']);
 /** Requests under way at once; Triton and KServe batch what comes together. */
 const mostInFlight = 4;
 
 /**
  * A stream over a server that has no streams: a few requests at a time, outcomes in the order of the windows. The source is
- * pulled only when a request may begin, so nothing is dropped here.
+ * pulled only when a request may begin, and a server that is away is waited for, so nothing is dropped here.
  */
 export class InferStream extends OutcomeStream {
   readonly #embed: (window: AudioWindow, signal: AbortSignal) => Promise<EmbeddedWindow[]>;
+  readonly #giveUpAfter: number;
   readonly #ending = new AbortController();
+  #answeredAt = 0;
   #inFlight = 0;
   #settled: Promise<void> = Promise.resolve();
   #wake = () => {};
 
   constructor(
     windows: AsyncIterable<AudioWindow>,
-    signal: AbortSignal | undefined,
+    options: WindowStreamOptions,
     embed: (window: AudioWindow, signal: AbortSignal) => Promise<EmbeddedWindow[]>,
   ) {
-    super(windows, signal);
+    super(windows, options.signal);
+    this.#giveUpAfter = resolveStreamOptions(options).giveUpAfter;
     this.#embed = embed;
   }
 
@@ -36,7 +44,7 @@ export class InferStream extends OutcomeStream {
 
   protected accept(window: AudioWindow): void {
     this.#inFlight++;
-    const outcome = outcomeOf(window, this.#embed(window, this.#ending.signal));
+    const outcome = outcomeOf(window, this.#patiently(window));
     this.#settled = this.#settled.then(async () => this.#answered(await outcome));
   }
 
@@ -53,8 +61,23 @@ export class InferStream extends OutcomeStream {
     this.#wake();
   }
 
+  /** Ends with the stream, also when that is given up here. */
+  async #patiently(window: AudioWindow): Promise<EmbeddedWindow[]> {
+    const { signal } = this.#ending;
+    for (const since = performance.now(); ; ) {
+      try {
+        return await this.#embed(window, signal);
+      } catch (error) {
+        if (!(error instanceof BridgeError && away.has(error.code))) throw error;
+        if (performance.now() - Math.max(since, this.#answeredAt) >= this.#giveUpAfter) this.fail(error);
+        await sleep(Math.max(jitteredDelay(4), error.retryAfterMs ?? 0), signal);
+      }
+    }
+  }
+
   #answered(outcome: WindowOutcome): void {
     this.#inFlight--;
+    this.#answeredAt = performance.now();
     if (this.isOver) return;
     // The bridge was closed: that is the end of the stream, not of a window.
     if (!outcome.ok && outcome.error.code === 'CLOSED') this.fail(outcome.error);

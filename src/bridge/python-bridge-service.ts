@@ -47,7 +47,8 @@ export interface LoadModelOptions extends Cancellable {
 }
 
 const smallAnswerBytes = 4 * 1024 * 1024;
-const longestLoadMs = 280_000;
+/** `fetch` waits 300 s for the head of an answer, whatever it is told, and then says that the server cannot be reached. */
+const longestCallMs = 280_000;
 
 /**
  * The way to the models: one-shot calls over HTTP, live and long audio over a WebSocket stream that survives reconnections.
@@ -141,7 +142,7 @@ export class PythonBridgeService {
 
   /** Resolves when the model is loaded. @throws BridgeError `MODEL_NOT_FOUND`, `MODEL_FAILED` … */
   async loadModel(name: string, options: LoadModelOptions = {}): Promise<ModelStatus> {
-    const timeout = Math.min(longestLoadMs, options.timeout ?? longestLoadMs);
+    const { timeout = longestCallMs } = options;
     return parseModelStatus(
       await this.#json('loadModel', 'POST', '/models/load', { name }, { ...options, timeout }),
     );
@@ -178,8 +179,8 @@ export class PythonBridgeService {
    * A window that cannot be embedded is an outcome with an error. The iteration itself throws a BridgeError only when the
    * stream cannot go on: what was unanswered then has no outcome.
    *
-   * With a model on an Open Inference endpoint each window is a request of its own; of the options only `model` and `signal`
-   * mean something there.
+   * With a model on an Open Inference endpoint each window is a request of its own; of the options only `model`, `signal` and
+   * `giveUpAfter` mean something there.
    */
   processAudioStream(
     windows: AsyncIterable<AudioWindow>,
@@ -187,7 +188,7 @@ export class PythonBridgeService {
   ): AsyncIterableIterator<WindowOutcome> {
     const { model } = options;
     if (this.#endpoints.openInference(model)) {
-      return new InferStream(windows, options.signal, (window, signal) =>
+      return new InferStream(windows, options, (window, signal) =>
         this.processAudio(window.samples, { sampleRate: window.sampleRate, model, window: 'whole', signal }),
       );
     }
@@ -291,7 +292,7 @@ export class PythonBridgeService {
     attempt: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { operation, model, base } = call;
-    const timeout = call.timeout ?? this.#config.timeout;
+    const timeout = Math.min(longestCallMs, call.timeout ?? this.#config.timeout);
     const circuit = this.#circuit(`${base.origin} ${model ?? 'default'}`);
     const startedAt = performance.now();
     let outcome = 'success';

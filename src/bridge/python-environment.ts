@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BridgeError } from './bridge-error.ts';
 import { runChild } from './child-run.ts';
@@ -71,13 +71,20 @@ export async function ensurePythonEnvironment(options: PythonEnvironmentOptions)
 type Stamp = Record<string, string>;
 
 async function isInstalled(directory: string, python: string, wanted: Stamp): Promise<boolean> {
-  const exists = await access(python).then(
+  const program = await realpath(python).catch(() => undefined);
+  if (program === undefined || !(await hasPackagesFor(program, directory))) return false;
+  const stamp = await readStamp(directory);
+  return Object.entries(wanted).every(([file, hash]) => stamp[file] === hash);
+}
+
+/** An upgrade of the system puts another Python behind the environment's link, which sees none of the old one's packages. */
+async function hasPackagesFor(program: string, directory: string): Promise<boolean> {
+  const [name] = /python\d+\.\d+$/.exec(program) ?? [];
+  if (name === undefined) return true; // A copy, as on Windows: it stays what it was.
+  return access(path.join(directory, 'lib', name)).then(
     () => true,
     () => false,
   );
-  if (!exists) return false;
-  const stamp = await readStamp(directory);
-  return Object.entries(wanted).every(([file, hash]) => stamp[file] === hash);
 }
 
 async function readStamp(directory: string): Promise<Stamp> {

@@ -280,9 +280,17 @@ export class WindowStream extends OutcomeStream implements SocketStream {
     const oldest = this.#kept.first;
     if (this.#attachment.value !== 'open' || oldest?.sentAt === undefined || oldest.sentAs === undefined)
       return 0;
-    // It owes nothing while the consumer has left it no credit to answer with.
-    if (!this.#featureCredit.covers(featuresFrameBytes(this.#attachment.model.dimensions))) return 0;
+    if (this.#isHeldByConsumer()) return 0;
     return now - Math.max(oldest.sentAt, this.#answeredAt);
+  }
+
+  /** The server owes nothing while the consumer has left it no credit to answer with. */
+  #isHeldByConsumer(): boolean {
+    const attachment = this.#attachment;
+    return (
+      attachment.value === 'open' &&
+      !this.#featureCredit.covers(featuresFrameBytes(attachment.model.dimensions))
+    );
   }
 
   /** An attempt to connect failed; the session goes on trying. */
@@ -332,6 +340,7 @@ export class WindowStream extends OutcomeStream implements SocketStream {
   protected settle(): void {
     if (this.isOver) return;
     this.#settleUnsendable(maximumOutcomes);
+    if (this.#kept.length === 0) this.#disarm();
     if (this.sourceDone && this.#kept.length === 0) {
       this.end();
     } else if (this.#wakePuller && !this.#isFull()) {
@@ -359,15 +368,17 @@ export class WindowStream extends OutcomeStream implements SocketStream {
 
   #arm(): void {
     if (this.#giveUpTimer || this.#options.giveUpAfter === Number.POSITIVE_INFINITY) return;
-    this.#giveUpTimer = setTimeout(
-      () => {
-        const seconds = this.#options.giveUpAfter / 1000;
-        this.fail(
-          this.#lastError ?? new BridgeError('TIMEOUT', `No window was answered within ${seconds} s.`),
-        );
-      },
-      Math.min(longestTimerMs, this.#options.giveUpAfter),
-    );
+    this.#giveUpTimer = setTimeout(() => this.#giveUp(), Math.min(longestTimerMs, this.#options.giveUpAfter));
+  }
+
+  #giveUp(): void {
+    this.#disarm();
+    if (this.#isHeldByConsumer()) {
+      this.#arm();
+      return;
+    }
+    const seconds = this.#options.giveUpAfter / 1000;
+    this.fail(this.#lastError ?? new BridgeError('TIMEOUT', `No window was answered within ${seconds} s.`));
   }
 
   #disarm(): void {

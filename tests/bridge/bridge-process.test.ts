@@ -45,6 +45,8 @@ describe('the managed server', { timeout: 120_000 }, () => {
       python,
       script: serverScript,
       arguments: ['--models', models],
+      // Of another server on this machine.
+      environment: { EARMARK_TOKEN_FILE: '/nowhere', EARMARK_TLS_CERTIFICATE: '/nowhere' },
       onLog: (line) => lines.push(line),
     });
     const states: BridgeProcessState['value'][] = [];
@@ -114,6 +116,44 @@ describe('the managed server', { timeout: 120_000 }, () => {
       message: expect.stringContaining('ENOENT'),
     });
   });
+
+  test('that could not start is not asked any more', async () => {
+    const script = path.join(folder, 'short.py');
+    await writeFile(script, 'raise SystemExit(1)\n');
+    const server = new BridgeProcess({ python, script });
+    await expect(server.start()).rejects.toMatchObject({ code: 'BRIDGE_PROCESS' });
+    let asked = 0;
+    const other = createServer(() => asked++).listen(Number(new URL(server.url).port), '127.0.0.1');
+    await once(other, 'listening');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(asked).toBe(0);
+    other.close();
+  });
+
+  test.runIf(process.platform !== 'win32')(
+    'that cannot start for want of file descriptors leaves this process alive',
+    async () => {
+      const source = new URL('../../src/bridge/bridge-process.ts', import.meta.url).href;
+      const program = `
+        import { openSync } from 'node:fs';
+        import { BridgeProcess } from ${JSON.stringify(source)};
+        const server = new BridgeProcess(${JSON.stringify({ python, script: serverScript, port: 45_678 })});
+        await import('node:child_process');
+        try { for (;;) openSync('/dev/null'); } catch {}
+        await server.start().catch((error) => console.log(error.code, error.message));
+      `;
+      const script = 'ulimit -n 200; exec "$0" --input-type=module -e "$1"';
+      const child = spawn('sh', ['-c', script, process.execPath, program], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      expect(await once(child, 'close')).toEqual([0, null]);
+      expect(said).toMatch(/BRIDGE_PROCESS .*EMFILE/);
+    },
+  );
 
   test('that never gets ready is given up and killed', async () => {
     const script = path.join(folder, 'silent.py');

@@ -46,6 +46,19 @@ describe('a circuit', () => {
     expect(circuit.state).toBe('closed');
   });
 
+  test('does not wait for a clock that was set back to catch up', async () => {
+    const circuit = new Circuit('http://x');
+    await failTimes(circuit, 5);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(circuit.opensInMs).toBe(0);
+    await expect(circuit.execute(() => Promise.resolve(7))).resolves.toBe(7);
+    expect(circuit.state).toBe('closed');
+    // Held by hand it stays open, whatever the clock says.
+    circuit.open();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await expect(circuit.execute(() => Promise.resolve(7))).rejects.toMatchObject({ code: 'CIRCUIT_OPEN' });
+  });
+
   test('is opened and closed by hand, and closing forgets what had failed', async () => {
     const circuit = new Circuit('http://x');
     circuit.open();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { WindowOutcome } from '../../src/bridge/embedded-window.ts';
 import { PythonBridgeService } from '../../src/bridge/python-bridge-service.ts';
 import { Wav2Vec2FeatureAdapter } from '../../src/bridge/wav2vec2-feature-adapter.ts';
 import { type RealBridge, startRealBridge } from '../real-bridge.ts';
@@ -156,6 +157,35 @@ describe('a model on a server of the Open Inference Protocol', () => {
     await expect(collect(stream)).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 
+  test('that goes away for a while loses no window of a file', async () => {
+    const server = createServer((request, response) => {
+      const answer = { outputs: [{ name: 'features', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] };
+      request.resume().on('end', () => response.end(JSON.stringify(answer)));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    await using patient = new PythonBridgeService({ modelEndpoints: { m: `http://127.0.0.1:${port}/v2` } });
+    const goAway = () => {
+      server.close();
+      server.closeAllConnections();
+    };
+    const outcomes: WindowOutcome[] = [];
+    for await (const outcome of patient.processAudioStream(fileOf(60), { model: 'm' })) {
+      if (outcomes.push(outcome) !== 20) continue;
+      goAway();
+      setTimeout(() => server.listen(port, '127.0.0.1'), 500);
+    }
+    expect(outcomes.map((outcome) => outcome.ok && outcome.value.seq)).toEqual(
+      Array.from({ length: 60 }, (_, seq) => seq),
+    );
+    goAway();
+    // For good: the stream ends, as one over a WebSocket does.
+    const given = collect(patient.processAudioStream(fileOf(60), { model: 'm', giveUpAfter: 300 }));
+    await expect(given).rejects.toMatchObject({
+      code: expect.stringMatching(/^(UNREACHABLE|CIRCUIT_OPEN)$/),
+    });
+  });
+
   test('that is down is told by its own circuit', async () => {
     for (let i = 0; i < 3; i++) {
       await expect(service.processAudio(samples, { sampleRate, model: 'gone' })).rejects.toMatchObject({
@@ -255,6 +285,20 @@ describe('a server in trouble', () => {
       error: { code: 'TIMEOUT' },
     });
     expect(requests).toBe(2);
+  });
+
+  test('is not waited for as long as fetch would need to call it unreachable', async () => {
+    await using server = await startServer(() => {});
+    await using service = new PythonBridgeService({ baseUrl: server.url, timeout: 3_600_000 });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const waiting = service.listModels();
+    waiting.catch(() => {});
+    vi.advanceTimersByTime(280_000);
+    vi.useRealTimers();
+    await expect(waiting).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('280000 ms'),
+    });
   });
 
   test('that answers without end is cut off', async () => {

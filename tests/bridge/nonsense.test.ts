@@ -10,7 +10,7 @@ import {
   readyMessage,
   startScriptedPeer,
 } from './scripted-peer.ts';
-import { collect, fileOf, hopSamples, patiently } from './window-source.ts';
+import { collect, fileOf, hopSamples, patiently, windowOf } from './window-source.ts';
 
 /** Opens a stream, takes its first window and then does `wrong`. */
 function afterFirstWindow(wrong: (peer: PeerConversation, stream: number) => void) {
@@ -205,6 +205,51 @@ describe('a server that answers nonsense', () => {
     });
     server.closeAllConnections();
     server.close();
+  });
+});
+
+describe('giving up', () => {
+  const giveUpAfter = 1500;
+
+  test('is not for a server that the consumer keeps from answering', async () => {
+    const frameBytes = 24 + 4 * peerModel.dimensions;
+    const peer = await startScriptedPeer(async (peer) => {
+      await peer.heard('hello');
+      const limits = { ...readyMessage.limits, maxCreditBytes: 2 * frameBytes };
+      peer.say({ ...readyMessage, limits });
+      const { stream, credit } = (await peer.heard('open')) as { stream: number; credit: number };
+      peer.say({ type: 'opened', stream, model: peerModel, credit: 1_000_000 });
+      for (let allowed = credit; ; allowed -= frameBytes) {
+        const window = await peer.window();
+        while (allowed < frameBytes) allowed += (await peer.heard('credit')).bytes as number;
+        peer.say(featuresFrame({ ...window, stream }));
+        // By now the consumer holds as many vectors as there is credit for.
+        if (peer.connection === 0 && window.seq === 2) peer.socket.close(1012);
+      }
+    });
+    await using service = new PythonBridgeService({ baseUrl: peer.url });
+    const stream = service.processAudioStream(fileOf(10), { giveUpAfter });
+    await stream.next();
+    await expect.poll(() => peer.upgrades, patiently).toBe(2);
+    await new Promise((resolve) => setTimeout(resolve, 2 * giveUpAfter));
+    expect(await collect(stream)).toHaveLength(9);
+    await peer.close();
+  });
+
+  test('is not for a source that is quiet after a window which could not be sent', async () => {
+    const peer = await startScriptedPeer(async (peer) => {
+      const stream = await openStream(peer);
+      for (;;) peer.say(featuresFrame({ ...(await peer.window()), stream }));
+    });
+    async function* source() {
+      yield windowOf(0, { samples: peerModel.maximumSamples + 1 });
+      await new Promise((resolve) => setTimeout(resolve, 2 * giveUpAfter));
+      yield windowOf(1);
+    }
+    await using service = new PythonBridgeService({ baseUrl: peer.url });
+    const outcomes = await collect(service.processAudioStream(source(), { giveUpAfter }));
+    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(['TOO_LARGE', 'ok']);
+    await peer.close();
   });
 });
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -88,6 +89,30 @@ describe('the Python environment', { timeout: 120_000 }, () => {
     expect(said.filter((line) => line.startsWith('Making a Python'))).toHaveLength(1);
     expect((await readdir(folder)).filter((name) => name.includes('lock'))).toEqual([]);
   });
+
+  test.runIf(process.platform !== 'win32')(
+    'is made anew when an upgrade has put another Python behind its link',
+    async () => {
+      const upgraded = path.join(folder, 'python3.13');
+      await rename(await fakePython('exit 1'), upgraded);
+      await mkdir(path.join(directory, 'bin'), { recursive: true });
+      await symlink(upgraded, path.join(directory, 'bin', 'python'));
+      const hash = createHash('sha256')
+        .update(`${await readFile(requirements, 'utf8')}\0`)
+        .digest('hex');
+      const stamp = { '../requirements.txt': hash };
+      await writeFile(path.join(directory, 'earmark-requirements.json'), JSON.stringify(stamp));
+      const options = { directory, requirements: [requirements], python: '/nowhere' };
+
+      await mkdir(path.join(directory, 'lib', 'python3.13'), { recursive: true });
+      expect(await ensurePythonEnvironment(options)).toMatchObject({ installed: false });
+
+      await rename(path.join(directory, 'lib', 'python3.13'), path.join(directory, 'lib', 'python3.12'));
+      await expect(ensurePythonEnvironment(options)).rejects.toMatchObject({
+        message: expect.stringContaining('/nowhere does not run'),
+      });
+    },
+  );
 
   test('takes over from a process that died while it installed', async () => {
     const dead = spawn(process.execPath, ['-e', '']);
