@@ -25,7 +25,7 @@ export function verdict(
   }
   if (retrieval.unrelatedPairs > 0) {
     sentences.push(
-      `At the threshold ${threshold.toFixed(2)}, ${oneIn(retrieval.falseMatch)} unrelated pairs would be taken for the same sound; with --threshold ${(Math.ceil(retrieval.threshold1Percent * 100) / 100).toFixed(2)} it would be about one in 100.`,
+      `At the threshold ${threshold.toFixed(2)}, ${oneIn(retrieval.falseMatch)} unrelated pairs would be taken for the same sound; with --threshold ${roundedUp(retrieval.threshold1Percent)} it would be about one in 100.`,
     );
   }
   const hard = retrieval.labels
@@ -51,6 +51,11 @@ function overall(retrieval: RetrievalScores, fewShot: FewShotScores | undefined)
     return 'In part: good enough to suggest a name, not to act on one without a second sign.';
   }
   return 'Poorly: these sounds are too alike for this encoder, or the examples differ too much.';
+}
+
+/** Of thousandths; times 100 some hundredths, as 0.55, come out a little above a whole number. */
+function roundedUp(similarity: number): string {
+  return (Math.ceil(Math.round(similarity * 1000) / 10) / 100).toFixed(2);
 }
 
 function ofHundred(share: number): string {

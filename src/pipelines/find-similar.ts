@@ -13,7 +13,8 @@ export interface SimilarSounds {
 }
 
 /**
- * Finds, for each sound, the stored patterns that are like it. A failing memory ends the stream.
+ * Finds, for each sound, the stored patterns that are like it. A failing memory ends the stream, and so does one that
+ * another encoder filled.
  *
  * @example
  * ```ts
@@ -40,7 +41,8 @@ export function findSimilar(
   const { buffer: _buffer, overflow: _overflow, onDrop: _onDrop, ...search } = options;
   async function* find(sounds: AsyncIterable<EmbeddedSound>): AsyncGenerator<SimilarSounds, void, undefined> {
     for await (const sound of sounds) {
-      yield { sound, matches: await memory.findSimilarPatterns(sound.features, search) };
+      const matches = await memory.findSimilarPatterns(sound.features, { encoder: sound.model, ...search });
+      yield { sound, matches };
     }
   }
   return pullOperator(find, options, (sound) => ({ ...sound, gap: true }));

@@ -14,7 +14,8 @@ export interface RecognisedSound extends Recognition, TrackedWindow {
 
 /**
  * Tells which of the memory's labels each sound is, or that it is none of them. Several windows of one event
- * are joined: filter by `announce` to be told once.
+ * are joined: filter by `announce` to be told once. A failing memory ends the stream, and so does one that another
+ * encoder filled.
  *
  * @example
  * ```ts
@@ -40,7 +41,9 @@ export function recognise(
   memory: RecognisedMemory,
   options: RecogniseOptions = {},
 ): OperatorFunction<EmbeddedSound, RecognisedSound> {
-  new EventTracker(options); // A wrong option is the caller's mistake and is said here.
+  // A wrong option is the caller's mistake and is said here.
+  new EventTracker(options);
+  new Recogniser(memory, options);
   async function* ask(
     sounds: AsyncIterable<EmbeddedSound>,
   ): AsyncGenerator<RecognisedSound, void, undefined> {
@@ -48,7 +51,7 @@ export function recognise(
     const tracker = new EventTracker(options);
     try {
       for await (const sound of sounds) {
-        const recognition = await recogniser.recognise(sound.features);
+        const recognition = await recogniser.recognise(sound.features, sound.model);
         const { label } = recognition;
         yield {
           ...recognition,

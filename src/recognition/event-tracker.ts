@@ -63,7 +63,7 @@ const mostSources = 256;
 
 /**
  * Makes events of windows: asks for confirmation, announces each event once, and joins its windows. Each source is
- * followed by itself, by its own time: what goes on in it ends when its time starts anew.
+ * followed by itself, by its own time: what goes on in it ends when its time does not go on but starts anew.
  */
 export class EventTracker {
   readonly #options: Required<EventTrackerOptions>;
@@ -78,8 +78,9 @@ export class EventTracker {
   hear(heard: HeardLabel, options: EventTrackerOptions = {}): TrackedWindow {
     const { confirmations, holdBackMs } = checked({ ...this.#options, ...options });
     const { label, sourceId, startTime, endTime, gap } = heard;
-    const source: Hearing = this.#sources.get(sourceId) ?? { going: new Map(), lastStart: startTime };
-    const anew = startTime < source.lastStart;
+    const source: Hearing = this.#sources.get(sourceId) ?? { going: new Map(), lastStart: -Infinity };
+    // Also at the same time once more: a file with one sound is played again.
+    const anew = startTime <= source.lastStart;
     source.lastStart = startTime;
     if (gap || anew || label === undefined) delete source.candidate;
     const over = (event: SoundEvent) =>

@@ -17,8 +17,11 @@ const trustedExamples = 1;
 /** The logistic curve that is assumed before there is anything to learn from, and how much it counts. */
 export const assumedSteepness = 15;
 const assumedWeight = 8;
-/** Milliseconds of comparing before the event loop has its turn. */
+/** Milliseconds of learning before the event loop has its turn. */
 const turnMs = 5;
+
+/** By label: similarities to its examples. */
+type Similarities = ReadonlyMap<string, readonly number[]>;
 
 /**
  * Learns from the examples themselves, each in turn asked about as if it had not been taught: how like is a
@@ -33,6 +36,12 @@ export async function learnThresholds(
   const own = new Map<string, number[]>();
   const others = new Map<string, number[]>();
   let turn = performance.now();
+  const breathe = async () => {
+    if (performance.now() - turn <= turnMs) return;
+    await nextTurn();
+    signal?.throwIfAborted();
+    turn = performance.now();
+  };
   for (let row = 0; row < examples.size; row++) {
     const known = examples.label(row);
     // It may be any of the labels that it was not said not to be.
@@ -43,19 +52,14 @@ export async function learnThresholds(
       if (list === undefined) lists.set(label, [similarity]);
       else list.push(similarity);
     }
-    if (performance.now() - turn > turnMs) {
-      await nextTurn();
-      signal?.throwIfAborted();
-      turn = performance.now();
-    }
+    await breathe();
   }
-  const thresholds = new Map(
-    examples.labels.map((label) => [
-      label,
-      threshold(own.get(label) ?? [], others.get(label) ?? [], assumed),
-    ]),
-  );
-  return { thresholds, steepness: fitSteepness(own, others, thresholds) };
+  const thresholds = new Map<string, number>();
+  for (const label of examples.labels) {
+    thresholds.set(label, threshold(own.get(label) ?? [], others.get(label) ?? [], assumed));
+    await breathe();
+  }
+  return { thresholds, steepness: await fitSteepness(own, others, thresholds, breathe) };
 }
 
 function threshold(own: readonly number[], others: readonly number[], assumed: number): number {
@@ -80,39 +84,43 @@ function quantile(values: readonly number[], share: number): number {
  * Fits the logistic curve through the thresholds that best explains which similarities were right. Right and
  * wrong ones count the same in sum, and the assumed curve counts as a few observations.
  */
-function fitSteepness(
-  own: ReadonlyMap<string, readonly number[]>,
-  others: ReadonlyMap<string, readonly number[]>,
+async function fitSteepness(
+  own: Similarities,
+  others: Similarities,
   thresholds: ReadonlyMap<string, number>,
-): number {
-  const right = margins(own, thresholds);
-  const wrong = margins(others, thresholds);
-  const observations = Math.min(right.length, wrong.length);
-  const weigh = (list: readonly number[], side: 1 | 0) =>
-    list.map((margin) => ({ margin, side: side as number, weight: observations / Math.max(1, list.length) }));
-  const data = [...weigh(right, 1), ...weigh(wrong, 0)];
-  for (const margin of [-0.1, 0.1]) {
-    data.push({ margin, side: logistic(assumedSteepness * margin), weight: assumedWeight / 2 });
-  }
+  breathe: () => Promise<void>,
+): Promise<number> {
+  const [right, wrong] = [count(own), count(others)];
+  const observations = Math.min(right, wrong);
+  const sides = [
+    { side: 1, similarities: own, weight: observations / Math.max(1, right) },
+    { side: 0, similarities: others, weight: observations / Math.max(1, wrong) },
+  ];
   let steepness = assumedSteepness;
   for (let step = 0; step < 20; step++) {
     let gradient = 0;
     let curvature = 1e-9;
-    for (const { margin, side, weight } of data) {
+    const observe = (margin: number, side: number, weight: number) => {
       const chance = logistic(steepness * margin);
       gradient += weight * margin * (side - chance);
       curvature += weight * margin * margin * chance * (1 - chance);
+    };
+    for (const { side, similarities, weight } of sides) {
+      for (const [label, list] of similarities) {
+        for (const similarity of list) observe(similarity - thresholds.get(label)!, side, weight);
+        await breathe();
+      }
     }
+    for (const margin of [-0.1, 0.1]) observe(margin, logistic(assumedSteepness * margin), assumedWeight / 2);
     steepness = Math.max(4, Math.min(60, steepness + Math.max(-5, Math.min(5, gradient / curvature))));
   }
   return steepness;
 }
 
-function margins(
-  lists: ReadonlyMap<string, readonly number[]>,
-  thresholds: ReadonlyMap<string, number>,
-): number[] {
-  return [...lists].flatMap(([label, list]) => list.map((similarity) => similarity - thresholds.get(label)!));
+function count(similarities: Similarities): number {
+  let all = 0;
+  for (const list of similarities.values()) all += list.length;
+  return all;
 }
 
 export function logistic(x: number): number {

@@ -1,10 +1,10 @@
-import type { PatternQuery, StoredPattern } from '../pattern.ts';
+import type { EncoderIdentity, PatternQuery, StoredPattern } from '../pattern.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
 
 /** What recognition needs of a memory; `FeatureStorage` is one. */
 export interface LabelledMemory {
-  /** How many patterns carry each label. */
-  stats(): Promise<{ labels: Record<string, number> }>;
+  /** How many patterns carry each label, and the encoder that filled the memory, where that is known. */
+  stats(): Promise<{ labels: Record<string, number>; encoder?: EncoderIdentity }>;
   queryPatterns(query?: PatternQuery): Promise<StoredPattern[]>;
 }
 
@@ -29,6 +29,8 @@ const sameHearing = 0.5;
  */
 export class LabelledExamples {
   readonly labels: readonly string[];
+  /** That made their vectors, where it is known. */
+  readonly encoder: EncoderIdentity | undefined;
   readonly #patterns: readonly StoredPattern[];
   readonly #labelOf: Uint16Array;
   /** One row of length 1 for each example. */
@@ -39,7 +41,8 @@ export class LabelledExamples {
   /** For each label, the rows that were taught as not being it. */
   readonly #refusals = new Map<string, number[]>();
 
-  constructor(patterns: readonly StoredPattern[]) {
+  constructor(patterns: readonly StoredPattern[], encoder?: EncoderIdentity) {
+    this.encoder = encoder;
     this.#dimensions = patterns[0]?.pattern.features.length ?? 0;
     // What another encoder has made cannot be compared.
     this.#patterns = patterns.filter(({ pattern }) => pattern.features.length === this.#dimensions);
@@ -62,7 +65,7 @@ export class LabelledExamples {
 
   /** Reads the newest examples and counterexamples of each label. */
   static async read(memory: LabelledMemory): Promise<LabelledExamples> {
-    const { labels } = await memory.stats();
+    const { labels, encoder } = await memory.stats();
     const names = Object.keys(labels);
     const limit = Math.max(1, Math.min(mostPerLabel, Math.floor(mostInAll / Math.max(1, names.length))));
     const patterns = new Map<string, StoredPattern>();
@@ -72,7 +75,7 @@ export class LabelledExamples {
         for (const stored of await memory.queryPatterns(newest)) patterns.set(stored.pattern.id, stored);
       }
     }
-    return new LabelledExamples([...patterns.values()]);
+    return new LabelledExamples([...patterns.values()], encoder);
   }
 
   get size(): number {

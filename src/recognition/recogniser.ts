@@ -1,6 +1,8 @@
 import type { Observable, Subscription } from 'rxjs';
-import type { StoredPattern } from '../pattern.ts';
+import { AudioError } from '../audio/audio-error.ts';
+import type { EncoderIdentity, StoredPattern } from '../pattern.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
+import { refuseOtherEncoder } from '../storage/write-transaction.ts';
 import { backgroundLabel } from './background-label.ts';
 import { assumedSteepness, type LearntThresholds, learnThresholds } from './label-thresholds.ts';
 import { LabelledExamples, type LabelledMemory } from './labelled-examples.ts';
@@ -8,7 +10,7 @@ import type { LabelVote, Recognition } from './recognition.ts';
 
 export interface RecogniserOptions {
   /**
-   * The similarity, 0 to 1, from which two sounds are taken for the same before the memory has taught better.
+   * The similarity, -1 to 1, from which two sounds are taken for the same before the memory has taught better.
    * Best the encoder's `calibration.defaultThreshold`. Default 0.6.
    */
   threshold?: number;
@@ -52,16 +54,21 @@ export class Recogniser {
   constructor(memory: RecognisedMemory, options: RecogniserOptions = {}) {
     this.#memory = memory;
     const { threshold = 0.6, minimumConfidence = 0.5, backgroundLabels = [backgroundLabel] } = options;
+    refuseOutside('threshold', threshold, -1, 1);
+    refuseOutside('minimumConfidence', minimumConfidence, 0, 1);
     this.#options = { threshold, minimumConfidence, backgroundLabels };
   }
 
   /**
-   * Knows each example that is in the memory by now; the thresholds follow as soon as they are learnt.
-   * @throws StorageError of the memory.
+   * Knows each example that is in the memory by now; the thresholds follow as soon as they are learnt. `encoder` is the
+   * one that made the features, when known.
+   * @throws StorageError of the memory; `ENCODER_MISMATCH` where another encoder filled it.
    */
-  async recognise(features: Float32Array): Promise<Recognition> {
+  async recognise(features: Float32Array, encoder?: EncoderIdentity): Promise<Recognition> {
     const first = this.#examples === undefined;
     const examples = await this.#read();
+    if (encoder !== undefined && examples.encoder !== undefined)
+      refuseOtherEncoder(examples.encoder, encoder);
     if (this.#unlearnt) {
       const learning = this.#learn();
       if (first) await learning;
@@ -83,20 +90,25 @@ export class Recogniser {
 
   async #read(): Promise<LabelledExamples> {
     this.#follow();
-    if (!this.#unread && this.#examples !== undefined) return this.#examples;
-    // Many sounds may ask during one reading.
-    this.#reading ??= LabelledExamples.read(this.#memory).finally(() => {
-      this.#reading = undefined;
-    });
-    this.#unread = this.#memory.watch === undefined;
-    this.#unlearnt = true;
+    // Many sounds may ask during one reading, but what changed since it began may not be in it.
+    while (this.#unread && this.#reading !== undefined) await this.#reading.catch(() => undefined);
+    if (this.#unread) this.#reading = this.#readAnew();
+    return this.#reading ?? this.#examples!;
+  }
+
+  async #readAnew(): Promise<LabelledExamples> {
+    this.#unread = false;
     try {
-      this.#examples = await this.#reading;
+      this.#examples = await LabelledExamples.read(this.#memory);
+      this.#unlearnt = true;
+      if (this.#memory.watch === undefined) this.#unread = true;
+      return this.#examples;
     } catch (error) {
       this.#unread = true;
       throw error;
+    } finally {
+      this.#reading = undefined;
     }
-    return this.#examples;
   }
 
   #learn(): Promise<void> {
@@ -117,21 +129,27 @@ export class Recogniser {
 
   /** Without `watch` each question reads the memory anew. */
   #follow(): void {
-    if (this.#changes !== undefined || this.#memory.watch === undefined || this.#closed.signal.aborted)
-      return;
+    const follows = this.#changes?.closed === false;
+    if (follows || this.#memory.watch === undefined || this.#closed.signal.aborted) return;
     this.#changes = this.#memory.watch().subscribe({
       next: (change) => {
         const teaches =
           change.kind !== 'deleted' &&
           (change.stored.metadata.label !== undefined || refusedLabels(change.stored.metadata).length > 0);
-        if (teaches || this.#examples?.has(change.id)) this.#unread = true;
+        // What a reading has found by now is not known before its end.
+        const isRead = change.kind !== 'stored' && this.#reading !== undefined;
+        if (teaches || isRead || this.#examples?.has(change.id)) this.#unread = true;
       },
       error: () => {
-        this.#changes = undefined;
         this.#unread = true;
       },
     });
   }
+}
+
+function refuseOutside(name: string, value: number, lowest: number, highest: number): void {
+  if (value >= lowest && value <= highest) return;
+  throw new AudioError('INVALID_ARGUMENT', `${name} is ${value}; it must be ${lowest} to ${highest}.`);
 }
 
 function decide(

@@ -154,15 +154,16 @@ export class CacheKeeper {
       });
   }
 
+  /** Where they are not kept there is only the change log to be shortened. */
   #saveColumns(): Promise<void> {
-    if (!this.#options.persistIndexOnDisk) return Promise.resolve();
     const saved = this.#savingColumns.then(async () => {
       const { folder, owner, repository, report } = this.#kept;
       const { sequence } = repository;
       if (sequence === this.#columnsSequence) return;
       this.#changedForColumns = 0;
       try {
-        await saveColumns(folder, repository.columns, { memory: owner.memory, sequence });
+        if (this.#options.persistIndexOnDisk)
+          await saveColumns(folder, repository.columns, { memory: owner.memory, sequence });
         this.#columnsSequence = sequence;
         await this.#forget();
       } catch (error) {
@@ -190,6 +191,21 @@ export class CacheKeeper {
       logStart = next;
     }
   }
+}
+
+/**
+ * Removes the caches that were refused. One that is newer than the memory, where a backup was put in its place, would
+ * be believed once the memory has come to the same transaction by another way.
+ */
+export async function removeRefused(
+  folder: string,
+  refused: { graph: boolean; columns: boolean },
+): Promise<void> {
+  const names = [
+    ...(refused.graph ? [memoryFiles.graphSidecar] : []),
+    ...(refused.columns ? [memoryFiles.columns] : []),
+  ];
+  for (const name of names) await rm(path.join(folder, name), { force: true }).catch(() => undefined);
 }
 
 /** Removes graph and columns, also what a killed process left half-written. */

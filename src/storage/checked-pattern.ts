@@ -10,7 +10,7 @@ const largestClip = 16 * 1024 * 1024;
 /** Far above any encoder's output, and low enough that sums of squares stay finite in float32. */
 const largestFeature = 1e15;
 
-/** A pattern that may go to disk, with a copy of the vector. */
+/** A pattern that may go to disk, with copies of the vector and the clip. */
 export interface CheckedPattern extends RecordDraft {
   /** Whether `createdAt` was given; otherwise a replaced pattern keeps its own. */
   createdAtGiven: boolean;
@@ -18,11 +18,16 @@ export interface CheckedPattern extends RecordDraft {
   label: string | undefined;
   tags: readonly string[];
   sourceId: string;
-  clip: Uint8Array | undefined;
+  clip: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** Copies the vector into `features`, which has the memory's length. */
-export function checkPattern(given: NewStoredPattern, features: Float32Array, now: number): CheckedPattern {
+export function checkPattern(
+  given: NewStoredPattern,
+  features: Float32Array,
+  now: number,
+  clipBudget: number,
+): CheckedPattern {
   if (typeof given !== 'object' || given === null) throw invalid('pattern', 'must be an object');
   const { pattern, metadata, clip } = given;
   if (typeof pattern !== 'object' || pattern === null) throw invalid('pattern', 'must be an object');
@@ -74,7 +79,7 @@ export function checkPattern(given: NewStoredPattern, features: Float32Array, no
     label,
     tags,
     sourceId,
-    clip: checkClip(clip),
+    clip: checkClip(clip, clipBudget),
   };
 }
 
@@ -138,12 +143,19 @@ function checkPatternTags(value: unknown): readonly string[] {
   return value.map((tag, i) => checkText(`metadata.tags[${i}]`, tag));
 }
 
-function checkClip(clip: unknown): Uint8Array | undefined {
+function checkClip(clip: unknown, budget: number): Uint8Array<ArrayBuffer> | undefined {
   if (clip === undefined) return undefined;
   if (!(clip instanceof Uint8Array) || clip.length === 0 || clip.length > largestClip) {
     throw invalid('clip', `must be a Uint8Array of 1 to ${largestClip} bytes`);
   }
-  return clip;
+  if (clip.length > budget) {
+    throw new StorageError(
+      'INVALID_ARGUMENT',
+      `The clip has ${clip.length} bytes, clipBudgetBytes is ${budget}: shorten it.`,
+    );
+  }
+  // It may be a piece of a long recording, all of which would go to the writing thread with it.
+  return new Uint8Array(clip);
 }
 
 function encodeMetadata(

@@ -8,6 +8,11 @@ export interface Position {
   id: string;
 }
 
+/** A match with its place in the query's order, as it was when it was found: the slot may be another's since. */
+export interface Match extends Position {
+  slot: number;
+}
+
 /** Keeps the rows of `rows[0..count)` that pass and answers how many do. */
 type Filter = (block: ColumnBlock, rows: Uint32Array, count: number) => number;
 
@@ -82,22 +87,22 @@ export function matchesRow(columns: PatternColumns, query: CheckedQuery, slot: n
     has(query.type, columns.types.text(block.type[row]!)) &&
     has(query.sourceId, columns.sources.text(block.source[row]!)) &&
     has(query.label, columns.labels.text(block.label[row]!)) &&
-    (query.notLabel === undefined || columns.refused.containing([query.notLabel]).has(block.refused[row]!)) &&
+    (query.notLabel === undefined || columns.refused.contains(block.refused[row]!, [query.notLabel])) &&
     overlaps(query.time, block.start[row]!, block.end[row]!) &&
     overlaps(query.frequency, block.low[row]!, block.high[row]!) &&
     overlaps(query.created, block.created[row]!, block.created[row]!) &&
     (query.confidence === undefined || block.confidence[row]! >= query.confidence) &&
-    (query.tags.length === 0 || columns.tags.containing(query.tags).has(block.tags[row]!))
+    columns.tags.contains(block.tags[row]!, query.tags)
   );
 }
 
 /** The first `limit` matches after `after`, in the query's order; ties are broken by id, in UTF-16 order. */
-export async function orderedSlots(
+export async function firstMatches(
   columns: PatternColumns,
   query: CheckedQuery,
   limit: number,
   after?: Position,
-): Promise<number[]> {
+): Promise<Match[]> {
   if (limit === 0) return [];
   const best = new FirstRows(limit, query.descending);
   // Newest patterns mostly have the highest slots: walking towards the wanted end fills the heap with winners.
@@ -115,14 +120,7 @@ export async function orderedSlots(
       best.offer(key, id, first + row, keys === undefined);
     }
   });
-  return best.slots();
-}
-
-/** The place of a row in the query's order. */
-export function positionOf(columns: PatternColumns, query: CheckedQuery, slot: number): Position {
-  const block = columns.blocks[Math.floor(slot / blockRows)]!;
-  const keys = keyColumn(block, query.sortBy);
-  return { key: keys === undefined ? 0 : keys[slot % blockRows]!, id: block.ids[slot % blockRows]! };
+  return best.matches();
 }
 
 export function encodeCursor(query: CheckedQuery, position: Position): string {
@@ -217,10 +215,10 @@ class FirstRows {
     this.#sink();
   }
 
-  slots(): number[] {
+  matches(): Match[] {
     const order = this.#slots.map((_slot, i) => i);
     order.sort((a, b) => (this.#before(a, b) ? -1 : 1));
-    return order.map((i) => this.#slots[i]!);
+    return order.map((i) => ({ slot: this.#slots[i]!, key: this.#keys[i]!, id: this.#ids[i]! }));
   }
 
   #before(a: number, b: number): boolean {

@@ -39,6 +39,11 @@ export class InternedTags {
     return new Set([...smallest!].filter((code) => others.every((codes) => codes.has(code))));
   }
 
+  /** Whether the set of this code contains every one of `tags`. */
+  contains(code: number, tags: readonly string[]): boolean {
+    return tags.every((tag) => this.#codesOf.get(tag)?.has(code));
+  }
+
   counts(): Map<string, number> {
     const counts = new Map<string, number>();
     for (const [tag, codes] of this.#codesOf) {

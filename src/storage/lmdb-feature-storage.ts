@@ -41,6 +41,8 @@ const updateAttempts = 8;
 const mostLooks = 4;
 const spareHits = 64;
 const importedAtOnce = 200;
+/** Signs of the lines whose patterns, with their clips, are in memory before they are stored. */
+const importedSignsAtOnce = 16 * 1024 * 1024;
 
 type State =
   | { kind: 'new' }
@@ -86,17 +88,13 @@ export class LmdbFeatureStorage implements FeatureStorage {
 
   storePatterns(patterns: NewStoredPattern[]): Promise<string[]> {
     return this.#run(async (memory) => {
-      memory.writer;
       if (!Array.isArray(patterns) || patterns.length > largestBatch) {
         throw new StorageError(
           'INVALID_ARGUMENT',
           `storePatterns takes an array of at most ${largestBatch}: split it.`,
         );
       }
-      if (patterns.length === 0) return [];
-      const checking = this.#check(patterns, memory);
-      await memory.put(checking);
-      return (await checking).map(({ pattern }) => pattern.id);
+      return this.#put(patterns, memory, (i) => (patterns.length > 1 ? `patterns[${i}]: ` : ''));
     });
   }
 
@@ -284,10 +282,14 @@ export class LmdbFeatureStorage implements FeatureStorage {
   ): Promise<ImportReport> {
     let stored = 0;
     let number = 0;
-    let batch: NewStoredPattern[] = [];
+    let signs = 0;
+    let batch: { number: number; pattern: NewStoredPattern }[] = [];
     const store = async () => {
-      stored += (await this.storePatterns(batch)).length;
+      const patterns = batch.map(({ pattern }) => pattern);
+      const lineOf = (i: number) => `Line ${batch[i]!.number}: `;
+      stored += (await this.#run((memory) => this.#put(patterns, memory, lineOf))).length;
       batch = [];
+      signs = 0;
       options.onProgress?.({ done: stored });
     };
     this.#memory();
@@ -295,8 +297,9 @@ export class LmdbFeatureStorage implements FeatureStorage {
       refuseCancelled(options.signal);
       number += 1;
       if (typeof line === 'string' && line.trim() === '') continue;
-      batch.push(decodePatternLine(line, number));
-      if (batch.length === importedAtOnce) await store();
+      batch.push({ number, pattern: decodePatternLine(line, number) });
+      signs += line.length;
+      if (batch.length === importedAtOnce || signs >= importedSignsAtOnce) await store();
     }
     await store();
     return { stored };
@@ -341,7 +344,24 @@ export class LmdbFeatureStorage implements FeatureStorage {
     };
   }
 
-  async #check(patterns: NewStoredPattern[], memory: OpenMemory): Promise<CheckedPattern[]> {
+  async #put(
+    patterns: NewStoredPattern[],
+    memory: OpenMemory,
+    place: (index: number) => string,
+  ): Promise<string[]> {
+    memory.writer;
+    if (patterns.length === 0) return [];
+    const checking = this.#check(patterns, memory, place);
+    await memory.put(checking);
+    return (await checking).map(({ pattern }) => pattern.id);
+  }
+
+  /** What is wrong with a pattern is told with its place among them. */
+  async #check(
+    patterns: NewStoredPattern[],
+    memory: OpenMemory,
+    place: (index: number) => string = () => '',
+  ): Promise<CheckedPattern[]> {
     const checked: CheckedPattern[] = [];
     const now = Date.now();
     const budget = this.#options.clipBudgetBytes;
@@ -354,14 +374,12 @@ export class LmdbFeatureStorage implements FeatureStorage {
         room = new Float32Array(Math.min(checkedAtOnce, patterns.length - i) * dimensions);
       }
       const first = (i % checkedAtOnce) * dimensions;
-      const one = checkPattern(patterns[i]!, room.subarray(first, first + dimensions), now);
-      if (one.clip !== undefined && one.clip.length > budget) {
-        throw new StorageError(
-          'INVALID_ARGUMENT',
-          `The clip has ${one.clip.length} bytes, clipBudgetBytes is ${budget}: shorten it.`,
-        );
+      try {
+        checked.push(checkPattern(patterns[i]!, room.subarray(first, first + dimensions), now, budget));
+      } catch (error) {
+        const { code, message, cause } = toStorageError(error, 'Checking');
+        throw new StorageError(code, place(i) + message, { cause });
       }
-      checked.push(one);
     }
     return checked;
   }

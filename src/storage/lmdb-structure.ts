@@ -19,6 +19,7 @@ const treeBytes = 48;
 const deepest = 32;
 const longestKey = 1978;
 const millisecondsAtOnce = 4;
+const pagesAtOnce = 64;
 const attempts = 5;
 
 interface Meta {
@@ -114,11 +115,14 @@ class Walk {
   readonly #handle: FileHandle;
   readonly #meta: Meta;
   readonly #seen = new Set<number>();
+  /** What is looked at; small vectors lie in leaf pages, which all together may be larger than this computer's memory. */
+  readonly #room: Buffer;
   #turnEnds = performance.now() + millisecondsAtOnce;
 
   constructor(handle: FileHandle, meta: Meta) {
     this.#handle = handle;
     this.#meta = meta;
+    this.#room = Buffer.alloc(pagesAtOnce * meta.pageBytes);
   }
 
   async problem(): Promise<string | undefined> {
@@ -129,8 +133,7 @@ class Walk {
       let level = [tree.root];
       for (let depth = 1; depth <= tree.depth; depth++) {
         const below: number[] = [];
-        for (const [page, bytes] of await this.#readAll(level)) {
-          await this.#breathe();
+        for await (const [page, bytes] of this.#readAll(level)) {
           const isLeaf = depth === tree.depth;
           const problem =
             bytes === undefined ? 'lies outside' : this.#checkPage(page, bytes, tree, isLeaf, below, trees);
@@ -142,23 +145,24 @@ class Walk {
     return undefined;
   }
 
-  /** The pages of a level, those that lie side by side in one read. */
-  async #readAll(pages: number[]): Promise<Iterable<[number, Buffer | undefined]>> {
+  /** The pages of a level, those that lie side by side in one read; each is valid until the next is asked for. */
+  async *#readAll(pages: number[]): AsyncGenerator<[number, Buffer | undefined]> {
     const { pageBytes, lastPage } = this.#meta;
-    const found: [number, Buffer | undefined][] = [];
     for (let i = 0; i < pages.length; ) {
       let run = 1;
-      while (run < 64 && pages[i + run] === pages[i]! + run) run++;
-      if (!(pages[i]! >= 2 && pages[i]! + run - 1 <= lastPage)) return [[pages[i]!, undefined]];
-      const bytes = Buffer.alloc(run * pageBytes);
+      while (run < pagesAtOnce && pages[i + run] === pages[i]! + run) run++;
+      if (!(pages[i]! >= 2 && pages[i]! + run - 1 <= lastPage)) {
+        yield [pages[i]!, undefined];
+        return;
+      }
       // Synchronously: from the page cache that is ten times faster, and the walk pauses below.
-      readSync(this.#handle.fd, bytes, 0, bytes.length, pages[i]! * pageBytes);
-      for (let n = 0; n < run; n++)
-        found.push([pages[i]! + n, bytes.subarray(n * pageBytes, (n + 1) * pageBytes)]);
+      readSync(this.#handle.fd, this.#room, 0, run * pageBytes, pages[i]! * pageBytes);
+      for (let n = 0; n < run; n++) {
+        await this.#breathe();
+        yield [pages[i]! + n, this.#room.subarray(n * pageBytes, (n + 1) * pageBytes)];
+      }
       i += run;
-      await this.#breathe();
     }
-    return found;
   }
 
   /** Lets the event loop turn now and then. */

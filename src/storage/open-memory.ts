@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { StoredPattern } from '../pattern.ts';
-import { CacheKeeper, removeCaches } from './cache-keeper.ts';
+import { CacheKeeper, removeCaches, removeRefused } from './cache-keeper.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type { CheckedOptions } from './checked-options.ts';
 import type { CheckedPattern } from './checked-pattern.ts';
@@ -120,6 +120,10 @@ export class OpenMemory {
     ]);
     if (this.#writer !== undefined) {
       const { database, repository, index } = this;
+      await removeRefused(folder, {
+        graph: opened.sidecar === undefined,
+        columns: columnsSequence === undefined,
+      });
       this.#caches = new CacheKeeper(
         {
           folder,
@@ -198,7 +202,8 @@ export class OpenMemory {
       });
     }
     this.#caches?.noteChanges(reply.slots.length);
-    await this.enforceRetention();
+    // They are stored whatever becomes of the oldest: what cannot be forgotten now is with the next write.
+    await this.enforceRetention().catch(() => undefined);
     return reply.slots;
   }
 

@@ -4,11 +4,10 @@ import {
   countMatches,
   decodeCursor,
   encodeCursor,
+  firstMatches,
+  type Match,
   matchesRow,
   matchingSlots,
-  orderedSlots,
-  type Position,
-  positionOf,
 } from './column-query.ts';
 import type { PatternPage } from './feature-storage.ts';
 import type { FeatureVectorDatabase } from './feature-vector-database.ts';
@@ -117,18 +116,28 @@ export class PatternRepository {
     return slot === undefined ? undefined : this.read(slot);
   }
 
-  /** Reads slots in order and leaves out what `isWanted` no longer wants when its turn comes. */
-  async readMany<Item>(slots: ArrayLike<number>, make: (slot: number) => Item | undefined): Promise<Item[]> {
+  /** Makes something of each that was found, in order; what is undefined when its turn comes is left out. */
+  async readMany<Found, Item>(
+    found: ArrayLike<Found>,
+    make: (one: Found) => Item | undefined,
+  ): Promise<Item[]> {
     const items: Item[] = [];
-    for (let n = 0; n < slots.length; n++) {
+    for (let n = 0; n < found.length; n++) {
       if (n % fetchedAtOnce === 0) {
         if (n > 0) await new Promise(setImmediate);
         this.#database.refresh();
       }
-      const item = make(slots[n]!);
+      const item = make(found[n]!);
       if (item !== undefined) items.push(item);
     }
     return items;
+  }
+
+  /** What is gone, or no longer matches, when its turn comes is left out. */
+  #readMatches(matches: Match[], query: CheckedQuery): Promise<StoredPattern[]> {
+    return this.readMany(matches, ({ slot, id }) =>
+      this.columns.id(slot) === id && matchesRow(this.columns, query, slot) ? this.read(slot) : undefined,
+    );
   }
 
   /**
@@ -148,26 +157,17 @@ export class PatternRepository {
       for await (const pattern of this.iterate({ ...query, limit })) all.push(pattern);
       return all;
     }
-    const slots = await orderedSlots(this.columns, query, limit);
-    return this.readMany(slots, (slot) =>
-      matchesRow(this.columns, query, slot) ? this.read(slot) : undefined,
-    );
+    return this.#readMatches(await firstMatches(this.columns, query, limit), query);
   }
 
   async page(query: CheckedQuery, limit: number, cursor: unknown): Promise<PatternPage> {
     await this.breathe();
     const after = cursor === undefined ? undefined : decodeCursor(query, cursor);
-    const slots = await orderedSlots(this.columns, query, limit + 1, after);
-    const more = slots.length > limit;
-    const shown = more ? slots.slice(0, limit) : slots;
-    const next =
-      more && shown.length > 0
-        ? encodeCursor(query, positionOf(this.columns, query, shown.at(-1)!))
-        : undefined;
-    const patterns = await this.readMany(shown, (slot) =>
-      matchesRow(this.columns, query, slot) ? this.read(slot) : undefined,
-    );
-    return next === undefined ? { patterns } : { patterns, cursor: next };
+    const matches = await firstMatches(this.columns, query, limit + 1, after);
+    const shown = matches.slice(0, limit);
+    const patterns = await this.#readMatches(shown, query);
+    if (matches.length <= limit) return { patterns };
+    return { patterns, cursor: encodeCursor(query, shown.at(-1)!) };
   }
 
   /** Page by page, so that nothing has to be sorted or held as a whole. */
@@ -189,12 +189,12 @@ export class PatternRepository {
   /** The slots of the first `limit` matches, in the query's order; page by page, since sorting all at once takes long. */
   async ordered(query: CheckedQuery, limit: number): Promise<number[]> {
     const slots: number[] = [];
-    for (let after: Position | undefined; slots.length < limit; ) {
+    for (let after: Match | undefined; slots.length < limit; ) {
       const wanted = Math.min(limit - slots.length, orderedAtOnce);
-      const page = await orderedSlots(this.columns, query, wanted, after);
-      slots.push(...page);
+      const page = await firstMatches(this.columns, query, wanted, after);
+      for (const { slot } of page) slots.push(slot);
       if (page.length < wanted) break;
-      after = positionOf(this.columns, query, page.at(-1)!);
+      after = page.at(-1);
     }
     return slots;
   }

@@ -53,6 +53,7 @@ export class PatternWriter {
         request.offsets.buffer,
         request.lengths.buffer,
         request.keeps.buffer,
+        ...Array.from(request.clips.values(), ({ buffer }) => buffer),
       ];
       return () => this.#channel.request<PutReply>(request, { milliseconds: writeMilliseconds, transfer });
     });
@@ -125,7 +126,7 @@ export class PatternWriter {
     });
     const records = new Uint8Array(total);
     const keeps = new Uint8Array(count);
-    const clips = new Map<number, Uint8Array>();
+    const clips = new Map<number, Uint8Array<ArrayBuffer>>();
     let encoder: EncoderIdentity | undefined;
     for (let i = 0; i < count; i++) {
       if (i % packedAtOnce === packedAtOnce - 1) await new Promise(setImmediate);

@@ -15,7 +15,7 @@ export interface PutRequest {
   ids: string[];
   keeps: Uint8Array<ArrayBuffer>;
   /** Clips by the record's number; most have none. */
-  clips: Map<number, Uint8Array>;
+  clips: Map<number, Uint8Array<ArrayBuffer>>;
   /** The transaction that the one replaced record must still be of. */
   expected?: number;
   encoder?: EncoderIdentity;

@@ -76,7 +76,8 @@ export class WriterLock {
       if (holder.pid !== process.pid) return true;
     }
     try {
-      return Date.now() - statSync(this.#heartbeatFile).mtimeMs < deadAfterMilliseconds;
+      // One of a time to come is none: after a power cut a clock without a battery is behind until it is set.
+      return Math.abs(Date.now() - statSync(this.#heartbeatFile).mtimeMs) < deadAfterMilliseconds;
     } catch {
       // A full disk lets no heartbeat be written; here the pid has told already.
       return holder.place === place();

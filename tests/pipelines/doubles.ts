@@ -3,7 +3,7 @@ import type { AudioWindow, PcmChunk } from '../../src/audio/pcm.ts';
 import { PowerSpectrum } from '../../src/audio/power-spectrum.ts';
 import { BridgeError } from '../../src/bridge/bridge-error.ts';
 import type { WindowOutcome } from '../../src/bridge/embedded-window.ts';
-import type { PatternMetadata, PatternQuery, StoredPattern } from '../../src/pattern.ts';
+import type { EncoderIdentity, PatternMetadata, PatternQuery, StoredPattern } from '../../src/pattern.ts';
 import type { FeatureBridge } from '../../src/pipelines/feature-bridge.ts';
 import type { FeatureMemory } from '../../src/pipelines/feature-memory.ts';
 import type { RecognisedMemory } from '../../src/recognition/recogniser.ts';
@@ -117,7 +117,7 @@ export class DoubleMemory implements FeatureMemory, RecognisedMemory {
     return all.toReversed().slice(0, limit);
   }
 
-  async stats(): Promise<{ labels: Record<string, number> }> {
+  async stats(): Promise<{ labels: Record<string, number>; encoder?: EncoderIdentity }> {
     const labels: Record<string, number> = {};
     for (const { metadata } of this.patterns.values()) {
       if (metadata.label !== undefined) labels[metadata.label] = (labels[metadata.label] ?? 0) + 1;

@@ -26,7 +26,7 @@ describe('findSimilar', () => {
     }
   });
 
-  it('hands its search options, and nothing else, to the memory', async () => {
+  it('hands its search options and the encoder, and nothing else, to the memory', async () => {
     const asked: unknown[] = [];
     const memory: Pick<FeatureStorage, 'findSimilarPatterns'> = {
       findSimilarPatterns: async (_, options) => {
@@ -35,8 +35,9 @@ describe('findSimilar', () => {
       },
     };
     const options = { maxResults: 3, where: { label: 'dog' }, buffer: 2, overflow: 'dropOldest' } as const;
-    await lastValueFrom(pulled(soundsOf(1)).pipe(findSimilar(memory, options)));
-    expect(asked).toEqual([{ maxResults: 3, where: { label: 'dog' } }]);
+    const sounds = soundsOf(1);
+    await lastValueFrom(pulled(sounds).pipe(findSimilar(memory, options)));
+    expect(asked).toEqual([{ maxResults: 3, where: { label: 'dog' }, encoder: sounds[0]!.model }]);
   });
 
   it('ends with the error of the memory', async () => {

@@ -39,6 +39,16 @@ describe('recognise', () => {
     expect(recognised.map(({ sound }) => sound.seq)).toEqual([0, 1, 2]);
   });
 
+  it('ends where another encoder filled the memory: it would name sounds at random', async () => {
+    const memory = await taught();
+    const [sound] = heard(0) as [EmbeddedSound];
+    const { stats } = memory;
+    memory.stats = async () => ({ ...(await stats.call(memory)), encoder: sound.model });
+    expect(await labels(memory, [sound])).toMatchObject([{ label: 'bell' }]);
+    const other = { ...sound, model: { ...sound.model, revision: 'abcdefabcdef' } };
+    await expect(labels(memory, [other])).rejects.toMatchObject({ code: 'ENCODER_MISMATCH' });
+  });
+
   it('announces an event once, however many windows it lasts', async () => {
     const memory = await taught();
     const recognised = await labels(memory, heard(0, 0, 0, 0.6, 0, 0.25, 0.25), { holdBackMs: 2000 });

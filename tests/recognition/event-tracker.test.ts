@@ -78,6 +78,12 @@ describe('EventTracker', () => {
     expect(announced(tracker, at(1, 'dog', a), at(1003, 'bell', b))).toEqual([true, true]);
   });
 
+  it('announces the only sound of a file again when the file is played again', () => {
+    const tracker = new EventTracker({ holdBackMs: 5000 });
+    expect(announced(tracker, at(0.4, 'bell', a), at(0.4, 'bell', a))).toEqual([true, true]);
+    expect(tracker.end()).toMatchObject([{ windows: 1 }]);
+  });
+
   it('ends the source that was heard least recently when there are too many', () => {
     const tracker = new EventTracker();
     const from = (number: number) => ({ sourceId: `source ${number}` });

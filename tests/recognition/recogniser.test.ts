@@ -1,5 +1,7 @@
+import { throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Pattern, PatternMetadata } from '../../src/pattern.ts';
+import { recognise } from '../../src/pipelines/recognise.ts';
 import { learnThresholds } from '../../src/recognition/label-thresholds.ts';
 import { LabelledExamples } from '../../src/recognition/labelled-examples.ts';
 import { Recogniser, type RecogniserOptions } from '../../src/recognition/recogniser.ts';
@@ -156,6 +158,77 @@ describe('Recogniser', () => {
     expect(memory.watchers).toBe(0);
   });
 
+  it.each([
+    { change: 'taught', known: ['bell', 'dog', 'phone'] },
+    { change: 'deleted', known: ['phone'] },
+  ])('takes up what is $change while it reads the memory for another sound', async ({ change, known }) => {
+    const memory = new DoubleMemory();
+    const bell = kind(55, 0.9);
+    const dog = await teach(memory, kind(56, 0.9)(), { label: 'dog' });
+    await teach(memory, kind(57, 0.9)(), { label: 'phone' });
+    const recogniser = new Recogniser(memory);
+    // The memory answers about the dog, and is slow with what is asked then.
+    const slow = Promise.withResolvers<void>();
+    let questions = 0;
+    memory.work = async () => {
+      if (questions++ > 0) await slow.promise;
+    };
+    const first = recogniser.recognise(bell());
+    await new Promise(setImmediate);
+    memory.work = async () => undefined;
+    if (change === 'deleted') memory.forget(dog);
+    else await teach(memory, bell(), { label: 'bell' });
+    const second = recogniser.recognise(bell());
+    slow.resolve();
+    for (const asked of [second, first.then(() => recogniser.recognise(bell()))])
+      expect((await asked).votes.map(({ label }) => label).sort()).toEqual(known);
+    recogniser.close();
+  });
+
+  it('leaves other work its turn while it learns, however many labels there are', async () => {
+    const labels = 800;
+    const patterns = Array.from({ length: 2 * labels }, (_, n) => ({
+      pattern: {
+        id: `p${n}`,
+        startTime: 10 * n,
+        endTime: 10 * n + 1,
+        frequencyRange: { low: 0, high: 8000 },
+        confidence: 1,
+        type: 'sound',
+        features: Float32Array.of(Math.sin(n % labels), Math.cos(n % labels), Math.sin(n)),
+      },
+      metadata: { sourceId: 'microphone', createdAt: n, lastModified: n, label: `sound ${n % labels}` },
+    }));
+    let [longest, began, over] = [0, process.cpuUsage(), false];
+    const watch = () => {
+      const { user, system } = process.cpuUsage(began);
+      longest = Math.max(longest, (user + system) / 1000);
+      began = process.cpuUsage();
+      if (!over) setImmediate(watch);
+    };
+    const learning = learnThresholds(new LabelledExamples(patterns), 0.6);
+    watch();
+    await learning;
+    over = true;
+    watch();
+    // It takes seconds in all.
+    expect(longest).toBeLessThan(250);
+  });
+
+  it('follows a memory that was not open yet when it was first asked', async () => {
+    const memory = new DoubleMemory();
+    const bell = kind(59, 0.9);
+    const watch = memory.watch.bind(memory);
+    memory.watch = () => throwError(() => new Error('not open'));
+    const recogniser = new Recogniser(memory);
+    await recogniser.recognise(bell());
+    memory.watch = watch;
+    await recogniser.recognise(bell());
+    await teach(memory, bell(), { label: 'bell' });
+    expect((await recogniser.recognise(bell())).label).toBe('bell');
+    recogniser.close();
+  });
+
   it('is as sure as it is right', async () => {
     const memory = new DoubleMemory();
     const known = Array.from({ length: 10 }, (_, i) => kind(60 + i, 0.5));
@@ -203,6 +276,15 @@ describe('Recogniser', () => {
     expect((await recogniser.recognise(bell())).votes).toHaveLength(2);
     recogniser.close();
   });
+
+  it.each([{ threshold: Number.NaN }, { threshold: 1.5 }, { minimumConfidence: Number.NaN }])(
+    'refuses %o, which would name every sound or none',
+    (options) => {
+      const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
+      expect(() => new Recogniser(new DoubleMemory(), options)).toThrow(refused);
+      expect(() => recognise(new DoubleMemory(), options)).toThrow(refused);
+    },
+  );
 
   it('leaves vectors of another length out', async () => {
     const memory = new DoubleMemory();

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { FeatureVectorDatabase } from '../../src/storage/feature-vector-database.ts';
 import { createFeatureStorage, type FeatureStorage } from '../../src/storage/index.ts';
 import { ids, pattern } from './conformance/subject.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -74,6 +77,26 @@ describe('several processes on one memory', () => {
     await ended;
     await (await openWriter(indexPath)).storePattern(pattern(1).pattern, { sourceId: 'mic' });
   }, 60_000);
+
+  it.each([
+    { heartbeat: 'fresh', age: 1_000, opens: false },
+    { heartbeat: 'old', age: 60_000, opens: true },
+    // Its clock was right, and after a power cut this one is not yet.
+    { heartbeat: 'of a time to come', age: -3_600_000, opens: true },
+  ])('a writer elsewhere with a heartbeat that is $heartbeat', async ({ age, opens }) => {
+    const indexPath = temporaryFolder();
+    const database = new FeatureVectorDatabase(indexPath, { readOnly: false });
+    const holder = { token: 'another', pid: 1, started: '1', place: 'another container', folder: indexPath };
+    database.root.transactionSync(() => database.setWriterLock(holder));
+    await database.close();
+    const heartbeat = path.join(indexPath, 'writer.heartbeat');
+    const beat = new Date(Date.now() - age);
+    writeFileSync(heartbeat, '');
+    utimesSync(heartbeat, beat, beat);
+    const opening = openWriter(indexPath);
+    if (opens) await opening;
+    else await expect(opening).rejects.toMatchObject({ code: 'LOCKED' });
+  });
 
   it('a reader in the process that writes sees its changes too', async () => {
     const indexPath = temporaryFolder();

@@ -142,6 +142,31 @@ export function keeping(create: StorageFactory): void {
       expect(await memory.countPatterns()).toBe(0);
     });
 
+    it('an import names the line whose pattern is refused', async () => {
+      const memory = importing();
+      const other = await openMemory(create);
+      await other.storePatterns([pattern(1)]);
+      const [line] = (await all(other.exportPatterns())) as [string];
+      const lines = [line, '', line.replace('"confidence":0.1', '"confidence":7')];
+      await expect(memory.importPatterns(lines)).rejects.toThrow(/^Line 3: pattern\.confidence must be/);
+      await expect(
+        memory.storePatterns([pattern(1), { ...pattern(2), clip: new Uint8Array() }]),
+      ).rejects.toThrow(/^patterns\[1\]: clip must be/);
+    });
+
+    it('an import holds a few clips at a time, however many the file has', async () => {
+      const memory = await openMemory(create);
+      const clip = new Uint8Array(7 * 1024 * 1024);
+      const source = await openMemory(create);
+      await source.storePatterns([{ ...pattern(0), clip }]);
+      const [line] = (await all(source.exportPatterns())) as [string];
+      const progress: number[] = [];
+      const lines = [0, 1, 2, 3].map((n) => line.replace('"p0000"', `"p000${n}"`));
+      await memory.importPatterns(lines, { onProgress: ({ done }) => progress.push(done) });
+      expect(progress.slice(0, 2)).toEqual([2, 4]);
+      expect(await memory.getClip('p0003')).toHaveLength(clip.length);
+    });
+
     it('long operations can be cancelled', async () => {
       const memory = await openMemory(create);
       await memory.storePatterns([pattern(1), pattern(2)]);

@@ -40,13 +40,17 @@ export function storing(create: StorageFactory): void {
       expect(found?.metadata.lastModified).toBeGreaterThanOrEqual(before);
     });
 
-    it('keeps a copy, not the array that it was given', async () => {
+    it('keeps copies, not the arrays that it was given', async () => {
       const memory = await openMemory(create);
       const features = direction(1);
-      const storing = memory.storePattern(pattern(1, { features }).pattern, { sourceId: 'mic' });
+      const recording = Uint8Array.from({ length: 100 }, (_, n) => n);
+      const clip = recording.subarray(10, 13);
+      const storing = memory.storePattern(pattern(1, { features }).pattern, { sourceId: 'mic' }, { clip });
       features.fill(9);
+      recording.fill(9);
       await storing;
       expect((await memory.getPatternById('p0001'))?.pattern.features).toEqual(direction(1));
+      expect(await memory.getClip('p0001')).toEqual(new Uint8Array([10, 11, 12]));
     });
 
     it('replaces a pattern of the same id and keeps when it was created', async () => {
