@@ -57,7 +57,9 @@ export function parseAlsaDevices(text: string): AudioDevice[] {
 
 async function listPulse(): Promise<AudioDevice[]> {
   if (!isInstalled('pactl') || !isInstalled('parec')) return [];
-  const { stdout } = await run('pactl', ['-f', 'json', 'list', 'sources'], { timeout: 5000 });
+  // In others, older versions write numbers with commas; where there is no UTF-8, "(null)" is the name of a "Stéréo".
+  const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+  const { stdout } = await run('pactl', ['-f', 'json', 'list', 'sources'], { timeout: 5000, env });
   return parsePulseSources(stdout);
 }
 

@@ -43,7 +43,7 @@ const magics: readonly { format: AudioFormat; at: number; bytes: string }[] = [
 ];
 
 /** How many bytes from the start `detectAudioFormat` looks at. */
-export const detectedBytes = 192;
+export const detectedBytes = 8192;
 
 /**
  * Tells a file's format by its first bytes; names and extensions lie. `undefined`: none that holds audio.
@@ -53,8 +53,47 @@ export function detectAudioFormat(head: Uint8Array): AudioFormat | undefined {
     if (startsWith(head, at, bytes)) return format;
   }
   if (head[0] === 0x47 && (head[188] === 0x47 || head.length < 189) && head.length >= 188) return 'mpegts';
-  if (head[0] === 0xff && (head[1]! & 0xe0) === 0xe0) return frameFormat(head);
+  const whole = head[0] === 0xff && (head[1]! & 0xe0) === 0xe0 ? frameFormat(head) : undefined;
+  return whole ?? cutFormat(head.subarray(0, detectedBytes));
+}
+
+/** What was recorded from a radio begins in the middle of a frame; three whole ones in a row tell what it is. */
+function cutFormat(head: Uint8Array): AudioFormat | undefined {
+  for (let at = 1; at < head.length; at++) {
+    const first = frameAt(head, at);
+    const second = first && frameAt(head, at + first.length);
+    const third = second && frameAt(head, at + first!.length + second.length);
+    if (third && first!.format === second.format && second.format === third.format) return third.format;
+  }
   return undefined;
+}
+
+/** Of MPEG 1, and of MPEG 2 and 2.5, in bits per millisecond. */
+const bitrates = {
+  full: [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  low: [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+};
+
+/** A frame of MP3 or ADTS that begins here, by its header, and its length in bytes. */
+function frameAt(bytes: Uint8Array, at: number): { format: 'mp3' | 'aac'; length: number } | undefined {
+  if (bytes[at] !== 0xff || at + 6 > bytes.length) return undefined;
+  const kind = bytes[at + 1]!;
+  if ((kind & 0xf6) === 0xf0) {
+    const length = ((bytes[at + 3]! & 3) << 11) | (bytes[at + 4]! << 3) | (bytes[at + 5]! >> 5);
+    return length > 7 ? { format: 'aac', length } : undefined;
+  }
+  const version = (kind >> 3) & 3;
+  if ((kind & 0xe6) !== 0xe2 || version === 1) return undefined;
+  const rates = bytes[at + 2]!;
+  const bitrate = (version === 3 ? bitrates.full : bitrates.low)[rates >> 4];
+  const sampleRate = [44_100, 48_000, 32_000][(rates >> 2) & 3];
+  if (!bitrate || sampleRate === undefined) return undefined;
+  // MPEG 2 halves the rates of MPEG 1, 2.5 quarters them.
+  const divisor = { 3: 1, 2: 2, 0: 4 }[version]!;
+  const samples = version === 3 ? 1152 : 576;
+  const padding = (rates >> 1) & 1;
+  const length = Math.trunc((samples * 125 * bitrate * divisor) / sampleRate) + padding;
+  return { format: 'mp3', length };
 }
 
 /** The length of the ID3v2 tag that a file begins with; the audio, of any format, comes after it. */

@@ -39,7 +39,7 @@ export type SourceEvent =
   | { type: 'dropped'; sourceId: string; milliseconds: number }
   /** A file is damaged; what could be decoded was. */
   | { type: 'damaged'; sourceId: string; message: string }
-  /** One file of a folder could not be read; the next one follows. */
+  /** One file of a folder, or a folder in it, could not be read; the next one follows. */
   | { type: 'skipped'; sourceId: string; error: AudioError };
 
 export const defaultSampleRate = 16_000;

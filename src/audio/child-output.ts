@@ -12,7 +12,7 @@ export interface ChildOutputOptions {
   onStderr?: (line: string) => void;
 }
 
-/** A program ended by itself and says that it failed. */
+/** A program ended by itself and says that it failed, or could not be started. */
 export class ChildFailedError extends Error {
   /** Exit code; `null` when a signal ended it. */
   readonly code: number | null;
@@ -31,7 +31,7 @@ export class ChildFailedError extends Error {
  * ended when the iteration is, and it is gone when the iteration has ended.
  *
  * @throws AudioError `CANCELLED`, `TIMEOUT`, or `NOT_FOUND` where there is no such program.
- * @throws ChildFailedError where it ended by itself with anything but 0.
+ * @throws ChildFailedError where it ended by itself with anything but 0, or the machine has no room for it now.
  */
 export async function* childOutput(
   command: string,
@@ -40,17 +40,8 @@ export async function* childOutput(
 ): AsyncGenerator<Buffer, void, undefined> {
   const { signal, silenceMs, environment, onStderr } = options;
   throwIfCancelled(signal);
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    windowsHide: true,
-    env: { ...process.env, ...environment },
-  });
+  const { child, exited } = await launch(command, args, { ...process.env, ...environment });
   const stderr = collectLines(child.stderr, onStderr);
-  const exited = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve(code));
-  });
-  exited.catch(() => undefined);
   let failure: AudioError | undefined;
   const stop = (error: AudioError) => {
     failure ??= error;
@@ -58,6 +49,8 @@ export async function* childOutput(
   };
   const cancel = () => stop(new AudioError('CANCELLED', 'Stopped.'));
   signal?.addEventListener('abort', cancel, { once: true });
+  // It may have been while the program was started.
+  if (signal?.aborted) cancel();
   const chunks = child.stdout[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -73,15 +66,30 @@ export async function* childOutput(
     if (failure !== undefined) throw failure;
     if (code !== 0) throw new ChildFailedError(command, code, stderr());
   } catch (error) {
-    if (failure !== undefined) throw failure;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new AudioError('NOT_FOUND', `The program ${command} is not installed.`, { cause: error });
-    }
-    throw error;
+    throw failure ?? error;
   } finally {
     signal?.removeEventListener('abort', cancel);
     end(child);
     await exited.catch(() => undefined);
+  }
+}
+
+async function launch(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  try {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true, env });
+    const exited = new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve(code));
+    });
+    exited.catch(() => undefined);
+    // One that did not start has no pipes where no more files can be opened; its error follows.
+    if (child.pid === undefined) await exited;
+    return { child, exited };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new AudioError('NOT_FOUND', `The program ${command} is not installed.`, { cause: error });
+    }
+    throw new ChildFailedError(command, null, (error as Error).message);
   }
 }
 

@@ -3,6 +3,9 @@ import { DcRemover } from './dc-remover.ts';
 import type { PcmChunk } from './pcm.ts';
 import { Resampler } from './resampler.ts';
 
+/** What arrives up to so many milliseconds late was held up on its way. */
+const heldUpMs = 1000;
+
 /**
  * Makes chunks of what a source delivers: brings it to the asked rate, takes the offset out, and counts the
  * samples so that a loss never shifts what follows.
@@ -17,7 +20,7 @@ export class ChunkBuilder {
   #nextSample = 0;
   #heardUntil = 0;
   #gap = false;
-  /** Wall-clock time of sample 0, for live sources. */
+  /** Wall-clock time of sample 0, for live sources; follows the clock from then on. */
   startedAt: number | undefined;
 
   constructor(sourceId: string, options: SourceOptions) {
@@ -39,6 +42,7 @@ export class ChunkBuilder {
   /** The samples may be changed in place. No chunk while the filter holds everything back. */
   push(samples: Float32Array, inputRate: number): PcmChunk[] {
     if (this.#resampler === undefined || inputRate !== this.#inputRate) this.#restart(inputRate);
+    this.#followClock((samples.length * 1000) / inputRate);
     return this.#chunk(this.#resampler!.push(samples));
   }
 
@@ -55,6 +59,18 @@ export class ChunkBuilder {
     this.#nextSample = Math.max(this.#nextSample, Math.round(nextSample));
     this.#resampler = undefined;
     this.#gap = true;
+  }
+
+  /**
+   * The clock may be set while a source goes on (a Raspberry Pi learns the time from the network), the machine may
+   * have slept, a device counts its samples a little faster or slower, and a sender may pause. Nothing arrives
+   * before it was heard; what is more than a moment late is not late, the clock has moved.
+   */
+  #followClock(milliseconds: number): void {
+    if (this.startedAt === undefined) return;
+    const position = (this.#nextSample * 1000) / this.#sampleRate;
+    const late = Date.now() - milliseconds - (this.startedAt + position);
+    if (late < 0 || late > heldUpMs) this.startedAt += late;
   }
 
   #restart(inputRate: number): void {

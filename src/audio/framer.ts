@@ -44,6 +44,7 @@ export class Framer {
   /** The windows that this chunk completes. */
   push(chunk: PcmChunk): AudioWindow[] {
     const windows = this.#continues(chunk) ? [] : this.#restart(chunk);
+    this.#source = { sampleRate: chunk.sampleRate, sourceId: chunk.sourceId, startedAt: chunk.startedAt };
     let at = 0;
     while (at < chunk.samples.length) {
       const taken = Math.min(this.#window - this.#filled, chunk.samples.length - at);
@@ -82,7 +83,6 @@ export class Framer {
       this.#hop = Math.round((this.#options.hopMs * chunk.sampleRate) / 1000);
       this.#buffer = new Float32Array(this.#window);
     }
-    this.#source = { sampleRate: chunk.sampleRate, sourceId: chunk.sourceId, startedAt: chunk.startedAt };
     this.#filled = 0;
     this.#covered = 0;
     this.#firstSample = chunk.firstSample;

@@ -83,6 +83,8 @@ async function* runRecorder(
     const output = childOutput(recorder.name, recorder.args(device, sampleRate), {
       signal,
       silenceMs,
+      // What they complain of is understood in English only.
+      environment: { LC_ALL: 'C' },
       onStderr,
     });
     for await (const bytes of output) {

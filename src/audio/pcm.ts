@@ -12,7 +12,10 @@ export interface PcmChunk {
   gap: boolean;
   /** Where the audio came from. A folder changes it with each file; time then starts again at sample 0. */
   sourceId?: string;
-  /** Wall-clock time of sample 0 in milliseconds since 1970, where the source knows it. */
+  /**
+   * Wall-clock time of sample 0 in milliseconds since 1970, where the source knows it. Of a later chunk it may be
+   * another: it follows the clock.
+   */
   startedAt?: number;
 }
 

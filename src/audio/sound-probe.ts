@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { AudioError } from './audio-error.ts';
 import type { AudioFormat } from './audio-format.ts';
 import { ChildFailedError, childOutput } from './child-output.ts';
@@ -52,7 +51,9 @@ export async function probeFile(path: string, options: ProbeOptions): Promise<Pr
       }
       if (decoder.format !== undefined && !decoder.unsupported) {
         if (decoder.decoded === 0) throw new AudioError('EMPTY', `${path}: This file holds no audio.`);
-        return probedWav(format, decoder.format, (await stat(path)).size - skip);
+        const { sampleRate, frameBytes } = decoder.format;
+        const rest = Math.min(decoder.left, (await file.stat()).size - position);
+        return probedWav(format, decoder.format, (decoder.decoded + rest / frameBytes) / sampleRate);
       }
     }
   } finally {
@@ -80,19 +81,12 @@ export async function probeUrl(url: string, options: ProbeOptions): Promise<Prob
 
 function probedWav(
   container: AudioFormat,
-  { encoding, channels, sampleRate, sampleBytes, frameBytes }: NonNullable<WavDecoder['format']>,
-  bytes: number,
+  { encoding, channels, sampleRate, sampleBytes }: NonNullable<WavDecoder['format']>,
+  seconds: number,
 ): ProbedSound {
   const kind = { integer: 's', unsigned: 'u', float: 'f', alaw: 'alaw', mulaw: 'mulaw' }[encoding];
   const width = kind.length > 1 ? '' : `${8 * sampleBytes}${sampleBytes > 1 ? 'le' : ''}`;
-  return {
-    container,
-    codec: `pcm_${kind}${width}`,
-    sampleRate,
-    channels,
-    // Its head is some dozens of bytes.
-    seconds: bytes / (frameBytes * sampleRate),
-  };
+  return { container, codec: `pcm_${kind}${width}`, sampleRate, channels, seconds };
 }
 
 /** Has ffmpeg decode the beginning, and reads what it says of it. */

@@ -86,6 +86,7 @@ export class SoundSegmenter {
   /** The sounds that are over by the end of this chunk. */
   push(chunk: PcmChunk): SoundSegment[] {
     const segments = this.#continues(chunk) ? [] : this.#restart(chunk);
+    this.#source = chunk;
     // Large chunks are worked on in parts, so that the buffer stays near the length of one sound.
     const part = 50 * this.#gate!.hop;
     for (let at = 0; at < chunk.samples.length; at += part) {
@@ -121,7 +122,6 @@ export class SoundSegmenter {
     // After a gap the background is still that of the same place.
     if (!same) this.#gate = new SoundGate(chunk.sampleRate, this.#options.thresholdDb);
     this.#gap ||= chunk.gap || same;
-    this.#source = chunk;
     this.#audioStart = chunk.firstSample;
     this.#frameStart = chunk.firstSample;
     this.#filled = 0;

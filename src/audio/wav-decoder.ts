@@ -55,6 +55,11 @@ export class WavDecoder {
     return parts.length === 1 ? parts[0]! : concatenated(parts);
   }
 
+  /** Bytes of audio that are still to come by what the file says; infinite where it does not say. */
+  get left(): number {
+    return this.#state.at === 'data' ? this.#state.left : 0;
+  }
+
   /** True once the audio is over; what follows it in the file is of no interest. */
   get ended(): boolean {
     return this.#state.at === 'ended';

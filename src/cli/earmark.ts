@@ -6,7 +6,7 @@ import { commandList } from './command-list.ts';
 import { type ExitStatus, exitStatus } from './exit-status.ts';
 import { commandHelp, generalHelp } from './help.ts';
 import { packageVersion } from './package-folder.ts';
-import { OutputClosed, Terminal } from './terminal.ts';
+import { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 const ended: Partial<Record<NodeJS.Signals, ExitStatus>> = {
@@ -28,8 +28,9 @@ for (const signal of Object.keys(ended) as NodeJS.Signals[]) {
 }
 
 const [name, ...rest] = process.argv.slice(2);
-const status = await run(name, rest);
+let status = await run(name, rest);
 await terminal.flush();
+if (status === exitStatus.ok && terminal.failure !== undefined) status = explain(terminal.failure, name);
 process.exit(status);
 
 async function run(name: string | undefined, args: string[]): Promise<ExitStatus> {
@@ -72,10 +73,12 @@ async function run(name: string | undefined, args: string[]): Promise<ExitStatus
 }
 
 /** What went wrong and what to do about it, in a line; the exit status says the rest. */
-function explain(error: unknown, name: string | undefined): ExitStatus {
+function explain(thrown: unknown, name: string | undefined): ExitStatus {
+  // A command that was stopped because its results could not be written says no more than that it was stopped.
+  const error = terminal.failure ?? thrown;
   if (endedBy !== undefined) return ended[endedBy] ?? exitStatus.no;
-  // `earmark query | head` has got what it wanted.
-  if (error instanceof OutputClosed || terminal.outputClosed.aborted) return exitStatus.ok;
+  // `earmark query | head` has got what it wanted; `earmark export > FILE` on a full disk has not.
+  if (terminal.outputClosed.aborted && terminal.failure === undefined) return exitStatus.ok;
   const known = commandList.some((entry) => entry.name === name);
   const who = known ? `earmark ${name}` : 'earmark';
   const message = error instanceof Error ? error.message : String(error);

@@ -22,8 +22,11 @@ export const importMemory = defineCommand({
     const fromStandardInput = file === '-';
     const total = fromStandardInput ? 0 : (await stat(file)).size;
     const input = fromStandardInput ? process.stdin : createReadStream(file);
-    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
+    // Standard input may send nothing for ever; stopped, the lines end.
+    const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY, signal });
+    const lines = reader[Symbol.asyncIterator]();
     const first = await lines.next();
+    signal.throwIfAborted();
     await using memory = await openMemory(options.memory, 'write', first.done ? {} : lengthIn(first.value));
     using progress = new ProgressBar(terminal);
     let bytes = 0;
@@ -35,6 +38,7 @@ export const importMemory = defineCommand({
         progress.update({ done: bytes, total, text: `${count(read, 'line')} read` });
         yield line.value;
       }
+      signal.throwIfAborted();
     };
     const { stored } = await memory.importPatterns(counted(), { signal });
     await terminal.print(options.json ? JSON.stringify({ stored }) : `${count(stored, 'pattern')} imported`);

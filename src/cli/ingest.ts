@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { findAudioFiles } from '../audio/index.ts';
+import { type AudioError, findAudioFiles } from '../audio/index.ts';
 import { bridgeOptions, openBridge } from './bridge-session.ts';
 import { defineCommand } from './command.ts';
 import { CommandFailure } from './command-failure.ts';
@@ -122,7 +122,8 @@ async function listFiles(
   const files = new Map<string, AudioFile>();
   for (const given of paths) {
     try {
-      for await (const found of findAudioFiles(given, signal)) {
+      const onSkipped = (folder: string, error: AudioError) => failures.push(fileFailure(folder, error));
+      for await (const found of findAudioFiles(given, signal, onSkipped)) {
         const file = path.resolve(found);
         const { size, mtimeMs } = await stat(file);
         files.set(file, { path: file, bytes: size, modified: mtimeMs });
@@ -140,8 +141,10 @@ function labelOf(
   from: 'folder' | 'file' | undefined,
 ): { label?: string } {
   if (label !== undefined) return { label };
-  if (from === 'folder') return { label: path.basename(path.dirname(file.path)) };
-  return from === 'file' ? { label: path.parse(file.path).name } : {};
+  if (from === undefined) return {};
+  const name = from === 'folder' ? path.basename(path.dirname(file.path)) : path.parse(file.path).name;
+  // A Mac writes names with their accents apart; who types one, or reads it in the sidebar, has them in place.
+  return { label: name.normalize('NFC') };
 }
 
 /** What has been done so far, for the bar and for the end. */

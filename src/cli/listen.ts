@@ -19,6 +19,9 @@ import { patternJson, patternName } from './shown-pattern.ts';
 import { printable, type Terminal } from './terminal.ts';
 import { showDuration } from './units.ts';
 
+/** 24 days: a timer goes no further. */
+const longestSeconds = 2_147_483;
+
 export const listen = defineCommand({
   name: 'listen',
   about:
@@ -48,7 +51,13 @@ export const listen = defineCommand({
       description: 'Matches per sound.',
     },
     teach: { kind: 'text', placeholder: 'LABEL', description: 'Store every sound under this name.' },
-    seconds: { kind: 'number', placeholder: 'N', min: 0.1, description: 'End after so many seconds.' },
+    seconds: {
+      kind: 'number',
+      placeholder: 'N',
+      min: 0.1,
+      max: longestSeconds,
+      description: 'End after so many seconds.',
+    },
     json: { kind: 'flag', description: 'Print a JSON object per sound and line.' },
   },
   examples: [
@@ -77,7 +86,7 @@ export const listen = defineCommand({
     const heardEnough =
       options.seconds === undefined
         ? signal
-        : AbortSignal.any([signal, AbortSignal.timeout(options.seconds * 1000)]);
+        : AbortSignal.any([signal, AbortSignal.timeout(Math.round(options.seconds * 1000))]);
     const source = metered(
       microphoneSource({
         sampleRate,

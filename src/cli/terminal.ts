@@ -6,6 +6,9 @@ export class OutputClosed extends Error {
   override name = 'OutputClosed';
 }
 
+/** What a pipe, a socket and a pipe on Windows say. */
+const readerGone: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET', 'EOF']);
+
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
 const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] } as const;
@@ -34,14 +37,22 @@ export class Terminal {
     const plain = (environment.NO_COLOR ?? '') !== '' || environment.TERM === 'dumb';
     this.colours = !plain && output.isTTY === true && messages.isTTY === true;
     this.interactive = messages.isTTY === true && environment.TERM !== 'dumb';
-    output.on('error', () => this.closed.abort(new OutputClosed('the output was closed')));
+    output.on('error', (error: NodeJS.ErrnoException) =>
+      this.closed.abort(readerGone.has(error.code) ? new OutputClosed('the output was closed') : error),
+    );
     // Nothing can be told to a person whose terminal is gone, and that must not end the work.
     messages.on('error', () => {});
   }
 
-  /** Aborted when the reader of the results is gone. */
+  /** Aborted when the reader of the results is gone, or they cannot be written. */
   get outputClosed(): AbortSignal {
     return this.closed.signal;
+  }
+
+  /** Why results could not be written, where their reader is not gone: a full disk. */
+  get failure(): unknown {
+    const { reason } = this.closed.signal;
+    return reason instanceof OutputClosed ? undefined : reason;
   }
 
   get width(): number {
@@ -75,7 +86,8 @@ export class Terminal {
   /** Redraws the line at the bottom; does nothing when no person watches. */
   status(line: string): void {
     if (!this.interactive) return;
-    this.messages.write(`\r\u001b[2K${line}`);
+    // Of a line that wraps only the last row could be cleared.
+    this.messages.write(`\r\u001b[2K${line.slice(0, this.width - 1)}`);
     this.drawn = true;
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -117,6 +117,16 @@ describe('fileSource', () => {
       );
     });
 
+    it.each(['mp3', 'aac'])(
+      'reads %s that begins in the middle of a frame, as recorded from a radio',
+      async (ending) => {
+        encode(`whole.${ending}`);
+        writeFileSync(at(`radio.${ending}`), readFileSync(at(`whole.${ending}`)).subarray(1001));
+        const samples = samplesOf(await collect(fileSource(at(`radio.${ending}`)).chunks()));
+        expect(samples.length).toBeGreaterThan(8000);
+      },
+    );
+
     it('takes a name for a name, whatever it looks like', async () => {
       for (const name of ['-i.flac', 'http:x.flac', 'a%03d.flac', "it's & $(odd).flac"]) {
         encode(name);
@@ -183,6 +193,34 @@ describe('folderSource', () => {
   it('finds what a glob names, and a single file', async () => {
     expect(await collect(findAudioFiles(at('**/h*.wav')))).toEqual([at('inner/high.wav')]);
     expect(await collect(findAudioFiles(at('tone.wav')))).toEqual([at('tone.wav')]);
+  });
+
+  it('takes links to files, none to folders or to nothing', async () => {
+    mkdirSync(at('linked'));
+    symlinkSync(at('tone.wav'), at('linked/file.wav'));
+    symlinkSync(at('inner'), at('linked/folder.wav'));
+    symlinkSync(at('nothing'), at('linked/nothing.wav'));
+    expect(await collect(findAudioFiles(at('linked')))).toEqual([at('linked/file.wav')]);
+    expect(await collect(findAudioFiles(at('linked/*')))).toEqual([at('linked/file.wav')]);
+  });
+
+  it('says which folder in it cannot be read, and goes on', async () => {
+    mkdirSync(at('outer/b'), { recursive: true });
+    writeFileSync(at('outer/a.wav'), encodeWav(sine(1000, 0.1), 16_000));
+    writeFileSync(at('outer/c.wav'), encodeWav(sine(1000, 0.1), 16_000));
+    const events: SourceEvent[] = [];
+    const files = new Set<string | undefined>();
+    for await (const { sourceId } of folderSource(at('outer'), {
+      onEvent: (event) => events.push(event),
+    }).chunks()) {
+      files.add(sourceId);
+      // One that nobody may read cannot be made for root, whom the tests may run as; one that is gone can.
+      rmSync(at('outer/b'), { recursive: true, force: true });
+    }
+    expect([...files]).toEqual([at('outer/a.wav'), at('outer/c.wav')]);
+    expect(events.filter(({ type }) => type === 'skipped')).toMatchObject([
+      { sourceId: at('outer/b'), error: { code: 'NOT_FOUND' } },
+    ]);
   });
 
   it('stops looking for what a glob names', async () => {

@@ -40,6 +40,11 @@ describe('Framer', () => {
     expect(frame([chunk(0, 31)], { windowMs: 20, hopMs: 10 }).length).toBe(3);
   });
 
+  it('tells the time by the clock as the latest chunk does', () => {
+    const chunks = [chunk(0, 10, { startedAt: 1000 }), chunk(10, 10, { startedAt: 5000 })];
+    expect(frame(chunks, { windowMs: 10 }).map(({ startedAt }) => startedAt)).toEqual([1000, 5000]);
+  });
+
   it('joins nothing across a gap', () => {
     const windows = frame([chunk(0, 15), chunk(100, 15, { gap: true })], { windowMs: 10 });
     expect(spans(windows)).toEqual([

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -92,6 +93,17 @@ describe('microphoneSource with recorders that misbehave', () => {
     expect(events).toMatchObject([{ type: 'started', via: 'arecord' }]);
   });
 
+  it('understands the recorders of a machine that speaks German', async () => {
+    const english = '"Connection failure: Connection refused"';
+    recorder(
+      'parec',
+      `test "$LC_ALL" = C && echo ${english} >&2 || echo "Verbindungsfehler: Verbindung verweigert" >&2; exit 1`,
+    );
+    recorder('arecord', `${second}; exec sleep 9`);
+    const { events } = await record({ retries: 0 }, (chunks) => chunks.length > 0);
+    expect(events).toMatchObject([{ type: 'started', via: 'arecord' }]);
+  });
+
   it('starts a recorder that dies again, and marks the time without it', async () => {
     recorder('arecord', `${second}; test -e again && exec sleep 9; echo > again; exit 1`);
     const { chunks, events } = await record({}, (_, seen) => seen.some(({ type }) => type === 'recovered'));
@@ -103,6 +115,28 @@ describe('microphoneSource with recorders that misbehave', () => {
     const gap = chunks.find((chunk) => chunk.gap)!;
     expect(chunks.filter((chunk) => chunk.gap)).toEqual([gap]);
     expect(gap.firstSample).toBeGreaterThanOrEqual(16_000);
+  });
+
+  it('outlives a time in which no more files can be opened', () => {
+    recorder('arecord', 'exit 1');
+    const script = `
+      import { openSync } from 'node:fs';
+      import { microphoneSource } from '${import.meta.resolve('../../src/audio/microphone.ts')}';
+      const said = [];
+      const listen = async (retries) => {
+        for await (const _ of microphoneSource({ retries, onEvent: ({ type }) => said.push(type) }).chunks());
+      };
+      // Loads what is loaded late.
+      await listen(0).catch(() => {});
+      try { for (;;) openSync('/dev/null'); } catch {}
+      await listen(1).catch(({ code }) => said.push(code));
+      console.log(said.join(' '));`;
+    const { stdout, stderr } = spawnSync(
+      'sh',
+      ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script],
+      { encoding: 'utf8', env: { ...process.env, NODE_NO_WARNINGS: '1' } },
+    );
+    expect({ stdout, stderr }).toEqual({ stdout: 'lost RECORDER_DIED\n', stderr: '' });
   });
 
   it('gives up after the retries it was allowed', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AudioError } from '../../src/audio/audio-error.ts';
 import type { SourceEvent } from '../../src/audio/audio-source.ts';
 import { PushSource } from '../../src/audio/push-source.ts';
@@ -14,6 +14,38 @@ describe('PushSource', () => {
     expect(joined(chunks.map(({ samples }) => samples)).length).toBe(16_000);
     expect(chunks.every(({ gap }) => !gap)).toBe(true);
     expect(chunks[0]!.startedAt).toBeGreaterThan(Date.now() - 10_000);
+  });
+
+  it('tells when it was heard by the clock, also where that is set or nothing comes for a while', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const source = new PushSource({ sourceId: 'browser', overflow: 'error', bufferMs: 60_000 });
+    // Seconds at which a second of sound has come.
+    const day = 86_400;
+    for (const seconds of [
+      day,
+      day + 1,
+      day + 2.2,
+      day + 3,
+      day + 60,
+      day + 61,
+      7 * day,
+      7 * day + 1,
+      5,
+      6,
+    ]) {
+      vi.setSystemTime(seconds * 1000);
+      source.push(new Float32Array(16_000), 16_000);
+    }
+    source.end();
+    const chunks = await collect(source.chunks());
+    const heard = chunks.map(({ startedAt, firstSample }) => startedAt! / 1000 + firstSample / 16_000);
+    // The third was held up a little on its way.
+    expect(heard).toEqual(
+      [day - 1, day, day + 1, day + 2, day + 59, day + 60, 7 * day - 1, 7 * day, 4, 5].map((time) =>
+        expect.closeTo(time, 3),
+      ),
+    );
   });
 
   it('drops the oldest, says how much, and marks the gap', async () => {

@@ -20,6 +20,24 @@ describe('probeFile', () => {
     expect(found.seconds).toBeCloseTo(1.5, 2);
   });
 
+  it('counts only the sound of a WAV file, not what stands before and after it, nor what is missing', async () => {
+    const wav = encodeWav(noise(1.5, 0.3), 16_000);
+    const chunk = (id: string, bytes: number) => {
+      const made = Buffer.alloc(8 + bytes);
+      made.write(id);
+      made.writeUInt32LE(bytes, 4);
+      return made;
+    };
+    const parts = [wav.subarray(0, 12), chunk('JUNK', 300_000), wav.subarray(12), chunk('id3 ', 1_000_000)];
+    writeFileSync(path.join(folder, 'tagged.wav'), Buffer.concat(parts));
+    expect((await probe('tagged.wav')).seconds).toBeCloseTo(1.5, 3);
+    const long = encodeWav(noise(20, 0.3), 16_000);
+    writeFileSync(path.join(folder, 'tagged-long.wav'), Buffer.concat([long, chunk('id3 ', 1_000_000)]));
+    expect((await probe('tagged-long.wav')).seconds).toBeCloseTo(20, 3);
+    writeFileSync(path.join(folder, 'half.wav'), long.subarray(0, long.length / 2));
+    expect((await probe('half.wav')).seconds).toBeCloseTo(10, 2);
+  });
+
   it('says what is wrong, as fileSource does', async () => {
     writeFileSync(path.join(folder, 'words.wav'), 'no sound');
     writeFileSync(path.join(folder, 'empty.wav'), encodeWav(new Float32Array(0), 16_000));

@@ -52,6 +52,16 @@ describe('SoundSegmenter', () => {
     expect(found[0]!.level).toBeCloseTo(-23, 0);
   });
 
+  it('tells the time by the clock as the latest chunk does', () => {
+    const segmenter = new SoundSegmenter();
+    const samples = room(3, [1.5, sine(1000, 0.5, rate, 0.1)]);
+    const of = (from: number, to: number, startedAt: number) => ({
+      ...{ samples: samples.subarray(from, to), sampleRate: rate, firstSample: from, gap: false, startedAt },
+    });
+    segmenter.push(of(0, rate, 1000));
+    expect(segmenter.push(of(rate, 3 * rate, 5000))).toMatchObject([{ startedAt: 5000 }]);
+  });
+
   it('keeps a little of what was before and after, from the very samples of the source', () => {
     const samples = room(3, [1.5, sine(1000, 0.5, rate, 0.1)]);
     const [sound] = segment(samples, { preRollMs: 100 });

@@ -1,6 +1,8 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { type Command, closest, defineCommand, parseCommandLine } from '../../src/cli/command.ts';
 import { commandList } from '../../src/cli/command-list.ts';
@@ -8,9 +10,9 @@ import { commandHelp, generalHelp } from '../../src/cli/help.ts';
 import { levelBar } from '../../src/cli/level-meter.ts';
 import { renderProgress } from '../../src/cli/progress-bar.ts';
 import { table } from '../../src/cli/table.ts';
-import { printable } from '../../src/cli/terminal.ts';
+import { printable, Terminal } from '../../src/cli/terminal.ts';
 import { count, showBytes, showDuration, showTime } from '../../src/cli/units.ts';
-import { earmark, finish, startEarmark } from './run-earmark.ts';
+import { earmark, earmarkScript, finish, startEarmark } from './run-earmark.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const commands = await Promise.all(commandList.map(({ load }) => load()));
@@ -88,6 +90,14 @@ describe('options and operands', () => {
     expect(parseCommandLine(example, ['a', '--threshold', '-0.5'])).toMatchObject({
       options: { threshold: -0.5 },
     });
+  });
+
+  it('listening ends before a timer runs over', async () => {
+    const listen = (await commandList.find(({ name }) => name === 'listen')!.load()) as Command;
+    expect(parseCommandLine(listen, ['--seconds', '2000000.0005'])).toMatchObject({
+      options: { seconds: 2e6 + 0.0005 },
+    });
+    expect(() => parseCommandLine(listen, ['--seconds', '2600000'])).toThrow('from 0.1 to 2147483');
   });
 
   it('the nearest word is meant only when it is near', () => {
@@ -185,6 +195,18 @@ describe('the process', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
+  it.skipIf(!existsSync('/dev/full'))('fails where its output finds no room', () => {
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', 'exec "$0" "$@" > /dev/full', process.execPath, earmarkScript, 'completion', 'bash'],
+      { encoding: 'utf8', env: { ...process.env, NODE_NO_WARNINGS: '1' } },
+    );
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'earmark completion: ENOSPC: no space left on device, write\n',
+    });
+  });
+
   it('writes no colour into a pipe', async () => {
     const { stdout, stderr } = await earmark(['doctor', '--bridge', 'http://127.0.0.1:9'], {
       environment: { FORCE_COLOR: '1' },
@@ -240,6 +262,29 @@ describe('what is shown', () => {
         ],
       ),
     ).toEqual([' n  name', ' 1  a', '12  long name']);
+  });
+
+  it('a table lines up in every script', () => {
+    const names = ['門铃', 'ドアベル', '초인종', 'Tür'.normalize('NFD'), '🔔'];
+    expect(
+      table(
+        ['name', 'n'],
+        names.map((name) => [name, '1']),
+      ),
+    ).toEqual([
+      'name      n',
+      '門铃      1',
+      'ドアベル  1',
+      '초인종    1',
+      `${'Tür'.normalize('NFD')}       1`,
+      '🔔        1',
+    ]);
+  });
+
+  it('a status fits one row of a narrow terminal', () => {
+    const messages = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true, columns: 24 });
+    new Terminal(new PassThrough(), messages, {}).status('Loading the encoder earmark-small …');
+    expect(messages.read()).toBe('\r\u001b[2KLoading the encoder ear');
   });
 
   it('names from outside cannot steer the terminal', () => {

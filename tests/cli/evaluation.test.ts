@@ -287,6 +287,7 @@ describe('the verdict', () => {
   it('names the false matches and the hardest sound', () => {
     const text = verdict(retrieval, [shots(0.95, 0.93)], 0.6).join(' ');
     expect(text).toContain('At the threshold 0.60, about one in 250 unrelated pairs');
+    expect(text).toContain('with --threshold 0.55 it would be about one in 100');
     expect(text).toContain('rain (5 of 10 right, often taken for sea)');
     expect(text).toContain('95 of 100 sounds');
   });

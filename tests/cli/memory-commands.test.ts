@@ -54,6 +54,13 @@ describe('a memory of files', () => {
     writeFileSync(at('sounds', 'notes.txt'), 'not even meant to be audio');
   });
 
+  it('gives a sound the name that people type, also where a Mac has written it', async () => {
+    const memory = at('from-a-mac');
+    writeSound(at('mac', 'Türklingel'.normalize('NFD'), '1.wav'), bell(3, 1));
+    await json(['ingest', at('mac'), '--label-from', 'folder'], memory);
+    expect(await json(['query', '--label', 'Türklingel'.normalize('NFC')], memory)).not.toEqual([]);
+  });
+
   it('is filled once, with names from folders, and says what failed', async () => {
     const first = await earmark(['ingest', at('sounds'), '--label-from', 'folder', '--json'], {
       environment,
@@ -196,6 +203,14 @@ describe('a memory of files', () => {
     const bad = await earmark(['import', at('bad.jsonl'), '--memory', at('other')], { environment });
     expect(bad.status).toBe(1);
     expect(bad.stderr).toMatch(/^earmark import: .*line 1/i);
+  });
+
+  it('an import ends when it is told to, also while it waits for standard input', async () => {
+    const child = startEarmark(['import', '-', '--memory', at('waiting')], { environment });
+    // Once more than a pipe holds is taken, the command is there and reads.
+    await new Promise((resolve) => child.stdin.write('{'.repeat(1_000_000), resolve));
+    child.kill('SIGTERM');
+    expect(await finish(child)).toMatchObject({ status: 143, stdout: '', stderr: '' });
   });
 });
 
