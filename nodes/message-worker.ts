@@ -63,7 +63,12 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
 
   const finish = (job: Job, error?: EarmarkError) => {
     job.returnCredit();
-    job.done(error);
+    try {
+      job.done(error);
+    } catch (thrown) {
+      // Node-RED copies the message for complete and catch nodes, and not everything can be copied.
+      node.error(error ?? codedError(thrown), { _msgid: job.message._msgid });
+    }
   };
 
   const showQueue = () => {

@@ -47,8 +47,12 @@ export function registerBridgeTest(RED: NodeAPI): void {
       // One at a time: whoever asks next is answered.
       running.abort();
       running = new AbortController();
-      const signal = AbortSignal.any([running.signal, AbortSignal.timeout(deadlineMs)]);
-      test(RED, tested, signal).then((outcome) => response.json({ outcome }));
+      const overtaken = running.signal;
+      const signal = AbortSignal.any([overtaken, AbortSignal.timeout(deadlineMs)]);
+      test(RED, tested, signal).then((found) => {
+        const outcome: TestOutcome = overtaken.aborted ? 'overtaken' : found;
+        response.json({ outcome });
+      });
     },
   );
 }

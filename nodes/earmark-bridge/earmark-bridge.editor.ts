@@ -1,4 +1,4 @@
-import { postJson, prepareForm, suggest } from '../editor/form.ts';
+import { answerPlace, failureText, postJson, prepareForm, suggest } from '../editor/form.ts';
 import { numberBetween } from '../editor/number-between.ts';
 import { addressOf, textField } from '../editor/text-field.ts';
 import type { TestOutcome } from './test-outcome.ts';
@@ -21,6 +21,7 @@ const outcomeTexts: Record<TestOutcome, string> = {
   refused: 'test.refused',
   unreachable: 'test.unreachable',
   'no-answer': 'test.no-answer',
+  overtaken: 'test.overtaken',
   'not-a-bridge': 'test.not-a-bridge',
   'token-again': 'test.token-again',
   invalid: 'test.invalid',
@@ -51,15 +52,16 @@ RED.nodes.registerType<Properties, { token: string }>('earmark-bridge', {
   oneditprepare: function () {
     prepareForm('node-config-input');
     suggest('node-config-input-model', `earmark/bridge/${this.id}/models`);
-    const result = $('#earmark-bridge-test-result');
+    const ask = answerPlace($('#earmark-bridge-test-result'));
     $('#earmark-bridge-test').on('click', () => {
-      result.text('…');
+      const show = ask();
+      show('…');
       const [mode, url, token] = ['mode', 'url', 'token'].map((name) =>
         String($(`#node-config-input-${name}`).val()),
       );
       postJson<{ outcome: TestOutcome }>('earmark/bridge/test', { id: this.id, mode, url, token })
-        .done(({ outcome }) => result.text(this._(outcomeTexts[outcome])))
-        .fail(({ status }) => result.text(this._(status === 400 ? 'test.invalid' : 'test.failed')));
+        .done(({ outcome }) => show(this._(outcomeTexts[outcome])))
+        .fail(({ status }) => show(this._(failureText(status))));
     });
   },
 });

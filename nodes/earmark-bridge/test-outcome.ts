@@ -10,6 +10,8 @@ export type TestOutcome =
   | 'refused'
   | 'unreachable'
   | 'no-answer'
+  /** Somebody tested another one meanwhile. */
+  | 'overtaken'
   /** It answers, but not as Earmark's server does. */
   | 'not-a-bridge'
   /** The token is kept for another address and is not sent to this one. */

@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Node, NodeAPI } from 'node-red';
 import {
@@ -89,22 +90,27 @@ export async function chosenSource(
         options.text('path') ??
         (await typedText(RED, node, fields.path, fields.pathType, message));
       if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
-      const full = findPath(RED, name);
-      return isFolder(full) ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
+      const full = await findPath(RED, name);
+      return (await isFolder(full)) ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
     }
   }
 }
 
 /** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
-export function findPath(RED: NodeAPI, name: string): string {
+export async function findPath(RED: NodeAPI, name: string): Promise<string> {
   const own = path.resolve(RED.settings.userDir ?? process.cwd(), name);
   const shipped = path.resolve(shippedFolder, name);
-  return !existsSync(own) && existsSync(shipped) ? shipped : own;
+  return !(await found(own)) && (await found(shipped)) ? shipped : own;
 }
 
 /** Also what names several files. */
-export function isFolder(full: string): boolean {
-  return statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? /[*?]/.test(full);
+export async function isFolder(full: string): Promise<boolean> {
+  return (await found(full))?.isDirectory() ?? /[*?]/.test(full);
+}
+
+/** Not `statSync`: a disk in the network that does not answer would stop all flows. */
+function found(full: string): Promise<Stats | undefined> {
+  return stat(full).catch(() => undefined);
 }
 
 function text(value: unknown): string | undefined {

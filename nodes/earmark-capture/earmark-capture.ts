@@ -88,6 +88,9 @@ export default function (RED: NodeAPI): void {
         if (kind !== 'browser' && warned !== event.error.message) this.warn(event.error.message);
         warned = event.error.message;
       }
+      // The other files of the folder follow, so the message that started it does not fail.
+      if (event.type === 'skipped') this.error(event.error, { filename: event.sourceId });
+      if (event.type === 'damaged') this.warn(`${event.sourceId}: ${event.message}`);
       if (!liveSources.has(kind) || (event.type !== 'started' && event.type !== 'recovered')) return;
       warned = '';
       light.say('condition');

@@ -16,7 +16,9 @@ export type SourceFault =
   /** The server answers, and has no sound at this path. */
   | 'nothing-there'
   /** Nothing was heard until the test's deadline. */
-  | 'no-answer';
+  | 'no-answer'
+  /** Somebody tested another one meanwhile. */
+  | 'overtaken';
 
 /** What the dialog's test of a file or an address finds. */
 export type SourceTestOutcome =

@@ -56,9 +56,10 @@ export function registerSourceTest(RED: NodeAPI): void {
       // One at a time: whoever asks next is answered.
       running.abort();
       running = new AbortController();
-      const signal = AbortSignal.any([running.signal, AbortSignal.timeout(deadlineMs)]);
+      const overtaken = running.signal;
+      const signal = AbortSignal.any([overtaken, AbortSignal.timeout(deadlineMs)]);
       test(RED, tested, signal)
-        .catch((error) => ({ outcome: faultOf(error) }))
+        .catch((error) => ({ outcome: overtaken.aborted ? 'overtaken' : faultOf(error) }))
         .then((answer) => response.json(answer));
     },
   );
@@ -74,8 +75,8 @@ function readTested(body: unknown): Tested | undefined {
 async function test(RED: NodeAPI, { source, text }: Tested, signal: AbortSignal): Promise<SourceTestOutcome> {
   const options = { signal, silenceMs: deadlineMs };
   if (source === 'url') return { outcome: 'sound', sound: await probeUrl(text, options) };
-  const full = findPath(RED, text);
-  if (!isFolder(full)) return { outcome: 'sound', sound: await probeFile(full, options) };
+  const full = await findPath(RED, text);
+  if (!(await isFolder(full))) return { outcome: 'sound', sound: await probeFile(full, options) };
   let files = 0;
   for await (const _ of findAudioFiles(full, signal)) {
     if (++files > mostFiles) return { outcome: 'folder', files: mostFiles, more: true };

@@ -1,4 +1,4 @@
-import { postJson } from '../editor/form.ts';
+import { answerPlace, failureText, postJson } from '../editor/form.ts';
 import type { JudgedNode } from '../editor/validator.ts';
 import type { SourceFault, SourceTestOutcome } from './source-test-outcome.ts';
 
@@ -17,6 +17,7 @@ const faultTexts: Record<SourceFault, string> = {
   refused: 'test.refused',
   'nothing-there': 'test.nothing-there',
   'no-answer': 'test.no-answer',
+  overtaken: 'test.overtaken',
 };
 
 /** What is entered in a typed field; undefined where it only says where to take something from. */
@@ -28,36 +29,31 @@ function entered(field: string): string | undefined {
 
 /** The button that listens to the microphone for a moment. */
 export function prepareMicrophoneTest(node: JudgedNode & { id: string }): void {
-  const result = $('#earmark-microphone-test-result');
+  const ask = answerPlace($('#earmark-microphone-test-result'));
   $('#earmark-microphone-test').on('click', () => {
+    const show = ask();
     const device = entered('device');
     if (device === undefined) {
-      result.text(node._('test.elsewhere'));
+      show(node._('test.elsewhere'));
       return;
     }
-    result.text(node._('test.speak'));
+    show(node._('test.speak'));
     postJson<Heard>(`earmark/capture/${node.id}/test`, { device })
       .done(({ decibels, silent }) =>
-        result.text(silent ? node._('status.silent') : node._('test.heard', { decibels })),
+        show(silent ? node._('status.silent') : node._('test.heard', { decibels })),
       )
-      .fail(({ responseJSON }) => result.text(responseJSON?.message ?? node._('test.failed')));
+      .fail(({ status, responseJSON: { code, message } = {} }) =>
+        show(code === 'CANCELLED' ? node._('test.overtaken') : (message ?? node._(failureText(status)))),
+      );
   });
 }
 
 /** The button that looks at what a path or an address leads to. */
 export function prepareSourceTest(node: JudgedNode): void {
-  const result = $('#earmark-source-test-result');
-  /** An answer that is overtaken is not shown. */
-  let asked = 0;
-  $('#node-input-source').on('change', () => {
-    asked++;
-    result.text('');
-  });
+  const ask = answerPlace($('#earmark-source-test-result'));
+  $('#node-input-source').on('change', () => ask()(''));
   $('#earmark-source-test').on('click', () => {
-    const question = ++asked;
-    const show = (said: string) => {
-      if (question === asked) result.text(said);
-    };
+    const show = ask();
     const source = $('#node-input-source').val();
     const text = entered(source === 'url' ? 'url' : 'path');
     if (text === undefined || text.trim() === '') {
@@ -66,17 +62,12 @@ export function prepareSourceTest(node: JudgedNode): void {
     }
     show('…');
     postJson<SourceTestOutcome>('earmark/capture/test', { source, text })
-      .done((found) => show(inWords(found, node)))
+      .done((found) => show(inWords(found, node, source === 'url' ? 'test.live' : 'test.no-length')))
       .fail(({ status }) => show(node._(failureText(status))));
   });
 }
 
-function failureText(status: number): string {
-  if (status === 400) return 'test.invalid';
-  return status === 401 || status === 403 ? 'test.not-allowed' : 'test.failed';
-}
-
-function inWords(found: SourceTestOutcome, node: JudgedNode): string {
+function inWords(found: SourceTestOutcome, node: JudgedNode, endless: string): string {
   switch (found.outcome) {
     case 'folder':
       return node._(found.more ? 'test.folder-more' : 'test.folder', { files: found.files });
@@ -84,7 +75,7 @@ function inWords(found: SourceTestOutcome, node: JudgedNode): string {
       const { container, codec, sampleRate, channels, seconds } = found.sound;
       const kind = container === codec ? codec : `${container} (${codec})`;
       const length =
-        seconds === undefined ? node._('test.live') : node._('test.length', { seconds: inTenths(seconds) });
+        seconds === undefined ? node._(endless) : node._('test.length', { seconds: inTenths(seconds) });
       return node._('test.sound', { kind, sampleRate, channels, length });
     }
     default:

@@ -1,4 +1,5 @@
 import type { PatternQuery } from '../../src/pattern.ts';
+import { tidyLabel } from '../../src/sounds/naming.ts';
 import type { SoundSearch } from '../../src/sounds/search-text.ts';
 import type { SoundSelection } from '../../src/sounds/sound-answers.ts';
 import { SoundError } from '../../src/sounds/sound-error.ts';
@@ -45,7 +46,7 @@ export function readIds(ids: unknown, most: number): string[] {
 export function readLabel(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   if (typeof value !== 'string') throw invalid('label must be a text.');
-  const label = value.normalize('NFC').replaceAll(/\s+/g, ' ').trim();
+  const label = tidyLabel(value);
   if (label.length > longestLabel) throw invalid(`A label has at most ${longestLabel} characters.`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(label)) throw invalid('A label cannot contain control characters.');

@@ -107,7 +107,7 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
       typeof cursor === 'string' ? cursor : undefined,
     );
   });
-  get('heard', (_request, sounds) => ({ sounds: sounds.heard.summaries() }));
+  get('heard', async (_request, sounds) => ({ sounds: await sounds.justHeard() }));
   ask('details', ({ body }, sounds) => sounds.details(readIds(bodyObject(body).ids, mostDetails)));
   get('sounds/:id/clip', async ({ params }, sounds, response) => {
     const clip = await sounds.getClip(String(params.id));

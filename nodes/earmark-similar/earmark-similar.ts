@@ -94,7 +94,7 @@ export default function (RED: NodeAPI): void {
       const tracking = trackingFor(options);
       const vector = messageVector(message);
       const recogniser = await memory!.recogniser(await thresholdFor(message, options));
-      const found = await recogniser.recognise(vector);
+      const found = await recogniser.recognise(vector, messageFeatures(message).encoder);
       signal.throwIfAborted();
       memory!.hear(heardSound(message, vector, recognitionAnswer(found)));
       const { label, confidence, votes } = found;

@@ -1,5 +1,6 @@
 import type { Recognition } from '../../src/recognition/recognition.ts';
-import type { HeardAnswer, NewHeardSound } from '../../src/sounds/heard-sounds.ts';
+import type { NewHeardSound } from '../../src/sounds/heard-sounds.ts';
+import type { HeardAnswer } from '../../src/sounds/sound-summary.ts';
 import type { SimilarPattern } from '../../src/storage/index.ts';
 import { messageFeatures, messageSource, plainObject } from '../feature-message.ts';
 import type { Message } from '../message-worker.ts';

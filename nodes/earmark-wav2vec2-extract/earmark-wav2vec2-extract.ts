@@ -6,6 +6,7 @@ import type { BridgeConnection } from '../earmark-bridge/bridge-connection.ts';
 import { type FeatureDescription, plainObject } from '../feature-message.ts';
 import { MessageOptions } from '../message-options.ts';
 import { type QueuePolicy, type Work, workOnMessages } from '../message-worker.ts';
+import { NodeError } from '../node-error.ts';
 import { optionalNumber } from '../number-field.ts';
 import { migrate } from '../saved-configuration.ts';
 import { payloadSource, wavFile } from '../sound-message.ts';
@@ -42,6 +43,8 @@ const awayCodes: ReadonlySet<string> = new Set([
 ]);
 /** A sound that brings the server down each time must not hold up those behind it for ever. */
 const mostAttempts = 5;
+/** What a bridge takes at once, 17 minutes at 16 kHz. A few megabytes of MP3 can hold many hours. */
+const mostSamples = 2 ** 24;
 
 export default function (RED: NodeAPI): void {
   function Extract(this: Node, saved: ExtractDef): void {
@@ -111,6 +114,12 @@ async function gather(source: AudioSource, signal: AbortSignal) {
   for await (const { samples } of source.chunks(signal)) {
     chunks.push(samples);
     length += samples.length;
+    if (length > mostSamples) {
+      throw new NodeError(
+        'BAD_MESSAGE',
+        'msg.payload holds more than 17 minutes of sound: have capture cut it into pieces first.',
+      );
+    }
   }
   const samples = new Float32Array(length);
   let filled = 0;

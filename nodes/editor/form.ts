@@ -132,6 +132,23 @@ export function suggest(field: string, route?: string): void {
   });
 }
 
+/** Where a button's question is answered. What is said to one that is overtaken by the next is not shown. */
+export function answerPlace(place: JQuery): () => (said: string) => void {
+  let asked = 0;
+  return () => {
+    const question = ++asked;
+    return (said) => {
+      if (question === asked) place.text(said);
+    };
+  };
+}
+
+/** The text of a question that the server did not take. */
+export function failureText(status: number): string {
+  if (status === 400) return 'test.invalid';
+  return status === 401 || status === 403 ? 'test.not-allowed' : 'test.failed';
+}
+
 /** Asks the server to do something; the login comes with the page. */
 export function postJson<T>(route: string, body: object): JQuery.jqXHR<T> {
   return $.ajax({ url: route, method: 'POST', contentType: 'application/json', data: JSON.stringify(body) });

@@ -1,3 +1,4 @@
+import type { EditorRED } from 'node-red';
 import type { SoundSelection, SoundsNotice, UndoSummary } from '../../src/sounds/sound-answers.ts';
 import { button, element } from './editor/dom.ts';
 import { labelListId } from './editor/label-field.ts';
@@ -22,6 +23,13 @@ const refreshPause = 250;
 const announceTime = 6000;
 /** While the memory is still looked through, so often it is asked how far it is. */
 const progressTime = 1000;
+/** What a user may meet, in the user's language; the server says it in English. */
+const failTexts: Partial<Record<string, string>> = {
+  CLOSED: 'fail.closed',
+  DISK_FULL: 'fail.disk-full',
+  STALE_MAP: 'fail.stale-map',
+  NOTHING_TO_UNDO: 'undo.nothing',
+};
 
 /** The sidebar: its tabs, the memory that is shown, and what the tabs share. */
 class SoundsSidebar implements SidebarContext {
@@ -107,8 +115,8 @@ class SoundsSidebar implements SidebarContext {
   }
 
   fail(error: unknown): void {
-    const status = error instanceof RequestError ? error.status : undefined;
-    const key = status === 401 ? 'fail.forbidden' : status === 0 ? 'fail.unreachable' : undefined;
+    const { status, code = '' } = error instanceof RequestError ? error : {};
+    const key = status === 401 ? 'fail.forbidden' : status === 0 ? 'fail.unreachable' : failTexts[code];
     this.announce(key ? this.text(key) : (error as Error).message);
     this.#message.classList.add('earmark-failed');
   }
@@ -116,6 +124,7 @@ class SoundsSidebar implements SidebarContext {
   async label(selection: SoundSelection, label: string): Promise<void> {
     await this.#change(async (api) => {
       const { sounds } = await api.label(selection, label);
+      this.#list.settle(selection);
       return this.text(label === '' ? 'done.unlabelled' : 'done.labelled', {
         sounds: countText(this.text, sounds),
         label: labelText(this.text, label),
@@ -126,6 +135,7 @@ class SoundsSidebar implements SidebarContext {
   async refuse(selection: SoundSelection, label: string): Promise<void> {
     await this.#change(async (api) => {
       const { sounds } = await api.refuse(selection, label);
+      this.#list.settle(selection);
       return this.text('done.refused', {
         sounds: countText(this.text, sounds),
         label: labelText(this.text, label),
@@ -146,6 +156,7 @@ class SoundsSidebar implements SidebarContext {
   async remove(selection: SoundSelection): Promise<void> {
     await this.#change(async (api) => {
       const { sounds, undoable } = await api.remove(selection);
+      this.#list.settle(selection);
       return this.text(undoable ? 'done.deleted' : 'done.deleted-for-good', {
         sounds: countText(this.text, sounds),
       });
@@ -329,5 +340,7 @@ RED.plugins.registerPlugin('earmark-sounds', {
     } as never);
     RED.actions.add('earmark:show-sounds', () => RED.sidebar.show(tabId));
     RED.comms.subscribe(topic, (_topic: string, notice: SoundsNotice) => sidebar.notice(notice));
+    // What was told while the connection was lost is not told again. The type declarations do not know `on`.
+    (RED.comms as unknown as EditorRED['events']).on('connect', () => sidebar.notice({}));
   },
 } as never);

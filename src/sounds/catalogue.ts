@@ -27,10 +27,9 @@ export class Catalogue {
   readonly #labelNumbers = new Map<string, number>();
   #labels = new Int32Array(firstCapacity);
   #createdAt = new Float64Array(firstCapacity);
-  #modifiedAt = new Float64Array(firstCapacity);
   #positions = new Float32Array(2 * firstCapacity);
 
-  /** Adds the sound or takes over its news; returns its row. What is older than what is known is left out. */
+  /** Adds the sound or takes over its news; returns its row. */
   put({ pattern, metadata }: StoredPattern): number {
     let row = this.#rowOf.get(pattern.id);
     if (row === undefined) {
@@ -39,13 +38,10 @@ export class Catalogue {
       this.#rowOf.set(pattern.id, row);
       this.#ids[row] = pattern.id;
       this.#positions.fill(Number.NaN, 2 * row, 2 * row + 2);
-      this.#modifiedAt[row] = Number.NEGATIVE_INFINITY;
       this.size++;
     }
-    if (metadata.lastModified < (this.#modifiedAt[row] as number)) return row;
     this.#labels[row] = metadata.label === undefined ? -1 : this.#labelNumber(metadata.label);
     this.#createdAt[row] = metadata.createdAt;
-    this.#modifiedAt[row] = metadata.lastModified;
     return row;
   }
 
@@ -142,7 +138,6 @@ export class Catalogue {
     };
     this.#labels = grown(new Int32Array(capacity), this.#labels);
     this.#createdAt = grown(new Float64Array(capacity), this.#createdAt);
-    this.#modifiedAt = grown(new Float64Array(capacity), this.#modifiedAt);
     this.#positions = grown(new Float32Array(2 * capacity), this.#positions);
   }
 }

@@ -2,25 +2,28 @@ import { randomUUID } from 'node:crypto';
 import { Subject, type Subscription } from 'rxjs';
 import type { Pattern, StoredPattern } from '../pattern.ts';
 import type { FeatureStorage, NewPatternMetadata } from '../storage/index.ts';
-import { type SoundSummary, summarise } from './sound-summary.ts';
+import { cosine } from './cosine.ts';
+import { type HeardAnswer, type SoundSummary, summarise } from './sound-summary.ts';
 
-/** What recognition took a sound for. */
-export interface HeardAnswer {
-  /** Absent when it is none of the known ones. */
-  label?: string;
-  /** 0 to 1: of the label; without one, that it is none of them. */
-  confidence: number;
-  /** The labelled sound that came nearest. */
-  match?: { id: string; label: string; similarity: number };
-}
-
-/** A sound that recognition heard, in the form in which it would be stored. */
+/** A sound that recognition heard: the surest of its pieces, in the form in which it would be stored. */
 export interface HeardSound extends StoredPattern {
   clip?: Uint8Array;
   answer: HeardAnswer;
+  first: HeardTime;
+  /** The same as the first where it came in one piece. */
+  latest: HeardTime;
 }
 
-/** The same before it has an id and a time. */
+/** When a piece of a sound was heard. */
+interface HeardTime {
+  /** Milliseconds since 1970. */
+  heardAt: number;
+  /** Seconds since the source's start. */
+  startTime: number;
+  endTime: number;
+}
+
+/** A piece of a sound, before it has an id and a time. */
 export interface NewHeardSound {
   pattern: Omit<Pattern, 'id'>;
   metadata: NewPatternMetadata;
@@ -35,10 +38,17 @@ const mostBytes = 8 * 2 ** 20;
 const sideBySide = 10_000;
 /** Two nodes that ask about one message do so within this time; a file that is played again takes longer. */
 const sameMoment = 1000;
+/** Seconds between pieces of one sound; what is cut out of silence begins and ends by such steps. */
+const longestPause = 0.1;
+/** By the clock, so late may a piece come that goes on with a sound. A source that starts anew counts from 0 again. */
+const longestDelay = 10_000;
+/** From this cosine on, an unknown piece goes on with the one before it: 99 of 100 other sounds are less like it. */
+const likenessOfPieces = 0.6;
 
 /**
- * The last sounds that recognition heard and nobody stored: 50 at most, 8 MiB at most, nothing of it on disk. One that
- * is stored leaves the list, and one that was stored a moment before never comes into it. The two know each other by
+ * The last sounds that recognition heard and nobody stored: 50 at most, 8 MiB at most, nothing of it on disk. Pieces that
+ * follow each other in a source and were taken for the same are one sound; of an unknown one, those that are alike. One
+ * that is stored leaves the list, and one that was stored a moment before never comes into it. The two know each other by
  * their place in the source and their vector, since an id comes only with the storing.
  */
 export class HeardSounds {
@@ -49,6 +59,8 @@ export class HeardSounds {
   #bytes = 0;
   /** What was stored and not heard yet. */
   #stored: { pattern: Pattern; at: number }[] = [];
+  /** What was heard within the same moment, and in which sound. */
+  #pieces: { pattern: NewHeardSound['pattern']; at: number; id: string }[] = [];
   readonly #watching: Subscription;
 
   constructor(memory: Pick<FeatureStorage, 'watch'>) {
@@ -69,30 +81,39 @@ export class HeardSounds {
       this.#stored.splice(known, 1);
       return;
     }
+    this.#pieces = this.#pieces.filter(({ at }) => now - at < sameMoment);
+    const again = this.#heardAs(pattern);
     // Two nodes may ask the same memory about one sound; a name says more than none.
-    const again = this.#find(pattern);
-    if (again && now - again.metadata.createdAt < sameMoment) {
-      if (answer.label !== undefined) this.putBack({ ...again, answer });
-      return;
-    }
+    if (again && (answer.label === undefined || answer.label === again.answer.label)) return;
+    if (again && again.first.startTime === again.latest.startTime) this.#drop(again.pattern.id);
     const features = pattern.features.slice();
     const kept = clip !== undefined && clip.byteLength + features.byteLength <= mostBytes;
-    this.putBack({
+    const { startTime, endTime } = pattern;
+    const time = { heardAt: now, startTime, endTime };
+    const piece: HeardSound = {
       pattern: { ...pattern, id: randomUUID(), features },
       metadata: { ...metadata, createdAt: now, lastModified: now },
       ...(kept && { clip: new Uint8Array(clip) }),
       answer,
-    });
+      first: time,
+      latest: time,
+    };
+    const sound = [...this.#sounds.values()].findLast((before) => goesOn(before, piece));
+    const joined = sound ? joinedBy(sound, piece) : piece;
+    if (this.#pieces.push({ pattern: piece.pattern, at: now, id: joined.pattern.id }) > mostSounds) {
+      this.#pieces.shift();
+    }
+    this.putBack(joined);
   }
 
   get(id: string): HeardSound | undefined {
     return this.#sounds.get(id);
   }
 
-  /** Newest first. */
-  summaries(): SoundSummary[] {
-    const sounds = [...this.#sounds.values()].map(summariseHeard);
-    return sounds.reverse().sort((one, other) => other.createdAt - one.createdAt);
+  /** By when they began. */
+  newestFirst(): HeardSound[] {
+    const sounds = [...this.#sounds.values()].reverse();
+    return sounds.sort((one, other) => other.first.heardAt - one.first.heardAt);
   }
 
   /** Returns what was removed; undefined when it is not in the list. */
@@ -117,18 +138,21 @@ export class HeardSounds {
   close(): void {
     this.#watching.unsubscribe();
     this.#sounds.clear();
+    this.#pieces = [];
     this.changes$.complete();
   }
 
   #noteStored(pattern: Pattern): void {
     if (this.#drop(pattern.id)) return;
-    const heard = this.#find(pattern);
+    const heard = [...this.#sounds.values()].findLast((sound) => isSameSound(sound.pattern, pattern));
     if (heard) this.#drop(heard.pattern.id);
     else if (this.#stored.push({ pattern, at: Date.now() }) > mostSounds) this.#stored.shift();
   }
 
-  #find(pattern: Omit<Pattern, 'id'>): HeardSound | undefined {
-    return [...this.#sounds.values()].findLast((sound) => isSameSound(sound.pattern, pattern));
+  /** The sound that this piece was heard in a moment ago. */
+  #heardAs(pattern: Omit<Pattern, 'id'>): HeardSound | undefined {
+    const piece = this.#pieces.findLast((piece) => isSameSound(piece.pattern, pattern));
+    return piece && this.#sounds.get(piece.id);
   }
 
   #drop(id: string): HeardSound | undefined {
@@ -138,9 +162,11 @@ export class HeardSounds {
   }
 }
 
+/** With the time of all its pieces. */
 export function summariseHeard(sound: HeardSound): SoundSummary {
-  const { label, confidence } = sound.answer;
-  return { ...summarise(sound), heardAs: { ...(label !== undefined && { label }), confidence } };
+  const { first, latest, answer } = sound;
+  const { startTime, heardAt: createdAt } = first;
+  return { ...summarise(sound), createdAt, startTime, endTime: latest.endTime, heardAs: answer };
 }
 
 /** What a heard sound holds in memory. */
@@ -155,4 +181,25 @@ function isSameSound(one: Omit<Pattern, 'id'>, other: Omit<Pattern, 'id'>): bool
     one.features.length === other.features.length &&
     one.features.every((value, i) => value === other.features[i])
   );
+}
+
+/** Whether the piece is the next one of the sound: it follows it in its source, and was taken for the same. */
+function goesOn({ latest, pattern, metadata, answer }: HeardSound, piece: HeardSound): boolean {
+  const { heardAt, startTime, endTime } = piece.latest;
+  return (
+    metadata.sourceId === piece.metadata.sourceId &&
+    answer.label === piece.answer.label &&
+    startTime > latest.startTime &&
+    startTime - latest.endTime <= longestPause &&
+    heardAt - latest.heardAt <= 1000 * (endTime - latest.endTime) + longestDelay &&
+    (answer.label !== undefined || cosine(pattern.features, piece.pattern.features) >= likenessOfPieces)
+  );
+}
+
+/** The surer of the two stands for the sound. */
+function joinedBy(sound: HeardSound, piece: HeardSound): HeardSound {
+  const { id } = sound.pattern;
+  const latest = { ...piece.latest, endTime: Math.max(sound.latest.endTime, piece.latest.endTime) };
+  if (piece.answer.confidence <= sound.answer.confidence) return { ...sound, latest };
+  return { ...piece, pattern: { ...piece.pattern, id }, first: sound.first, latest };
 }

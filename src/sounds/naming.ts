@@ -4,6 +4,11 @@ import { refusedLabels } from '../storage/refused-labels.ts';
 /** What a sound is called, and what it was said not to be. */
 export type Naming = Pick<PatternMetadata, 'label' | 'notLabel'>;
 
+/** A label as it is stored, however it is typed: one form of Unicode, single blanks. */
+export function tidyLabel(typed: string): string {
+  return typed.normalize('NFC').replaceAll(/\s+/g, ' ').trim();
+}
+
 export function namingOf({ label, notLabel }: PatternMetadata): Naming {
   return { ...(label !== undefined && { label }), ...(notLabel !== undefined && { notLabel }) };
 }

@@ -150,6 +150,7 @@ export class SoundMap {
   /** Reads everything, lays a sample out, places the rest. */
   async #arrange(): Promise<void> {
     const total = await this.#memory.countPatterns();
+    this.#advance({ phase: 'reading', done: 0, total });
     const sample = await this.#read(total);
     if (sample.length > 0) {
       const dimensions = (sample[0] as Float32Array).length;
@@ -172,8 +173,10 @@ export class SoundMap {
     let done = 0;
     for await (const stored of this.#memory.iteratePatterns({ sortBy: 'createdAt', sortDirection: 'asc' })) {
       if (this.#closed) throw new SoundError('CLOSED', 'The memory was closed.');
-      if (!this.#deleted.has(stored.pattern.id)) {
-        this.catalogue.put(stored);
+      const { id } = stored.pattern;
+      if (!this.#deleted.has(id)) {
+        // What changed since it was read is known already. Its times would not tell: a clock may be set back.
+        if (!this.#unplaced.has(id)) this.catalogue.put(stored);
         if (sample.length < sampleSize) sample.push(stored.pattern.features);
         else {
           const slot = Math.floor(next() * (done + 1));

@@ -1,6 +1,16 @@
 import type { StoredPattern } from '../pattern.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
 
+/** What recognition took a sound for. */
+export interface HeardAnswer {
+  /** Absent when it is none of the known ones. */
+  label?: string;
+  /** 0 to 1: of the label; without one, that it is none of them. */
+  confidence: number;
+  /** The labelled sound that came nearest. */
+  match?: { id: string; label: string; similarity: number };
+}
+
 /** A sound as a list shows it: plain JSON, without its vector. */
 export interface SoundSummary {
   id: string;
@@ -20,8 +30,8 @@ export interface SoundSummary {
   /** Hertz. */
   low: number;
   high: number;
-  /** Of a sound that was heard and is not stored: what it was taken for, and how surely, 0 to 1. */
-  heardAs?: { label?: string; confidence: number };
+  /** Of a sound that was heard and is not stored: what it was taken for. Its times are then those of all its pieces. */
+  heardAs?: HeardAnswer;
 }
 
 /** What takes a look at the clip or at the whole memory, and is therefore asked for by itself. */

@@ -3,6 +3,7 @@ import type { PatternMetadata, StoredPattern } from '../pattern.ts';
 import type { FeatureStorage } from '../storage/index.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
 import { type ClipPicture, clipPicture } from './clip-picture.ts';
+import { cosine } from './cosine.ts';
 import { type HeardSound, HeardSounds, summariseHeard } from './heard-sounds.ts';
 import { isSameNaming, type Naming, naming, namingOf } from './naming.ts';
 import { packMap } from './packed-map.ts';
@@ -74,6 +75,12 @@ export class Sounds {
     return next === undefined ? { sounds } : { sounds, cursor: next };
   }
 
+  /** What was just heard and is not stored, newest first, by the names of now. */
+  async justHeard(): Promise<SoundSummary[]> {
+    const sounds = await Promise.all(this.heard.newestFirst().map((heard) => this.#renamed(heard)));
+    return sounds.map(summariseHeard);
+  }
+
   /** Pictures, loudness and best match of listed sounds; those that are gone are left out. */
   async details(ids: string[]): Promise<SoundDetails[]> {
     const map = this.#openMap();
@@ -84,10 +91,11 @@ export class Sounds {
     });
     const details: SoundDetails[] = [];
     for (const [i, id] of ids.entries()) {
-      const heard = this.heard.get(id);
+      const found = this.heard.get(id);
+      const heard = found && (await this.#renamed(found));
       const stored = heard ?? (await this.#memory.getPatternById(id));
       if (!stored) continue;
-      const clip = await this.getClip(id);
+      const clip = heard ? heard.clip : await this.#memory.getClip(id);
       const sound = heard ? summariseHeard(heard) : summarise(stored);
       const detail: SoundDetails = { sound, playable: clip !== undefined, ...this.#picture(stored, clip) };
       const match = heard ? heard.answer.match : await this.#bestMatch(stored, nearest[i] ?? []);
@@ -136,8 +144,8 @@ export class Sounds {
       return { ids, thisWeek, examples, ...(guess === undefined ? {} : { guess: label(guess) }) };
     });
     const single = async <T>(row: number, more: T) => {
-      const [sound] = await this.#summaries([catalogue.idOf(row) ?? '']);
-      return sound && { sound, ...more };
+      const stored = await this.#soundOf(row);
+      return stored && { sound: summarise(stored), ...more };
     };
     const uncertain = suggestions.uncertain.map(({ row, labels: [one, other] }) =>
       single(row, { labels: [label(one), label(other)] as [string, string] }),
@@ -323,6 +331,17 @@ export class Sounds {
     }
   }
 
+  /** Where its name is not in use any more, it was recognised by what the sound that came nearest is called now. */
+  async #renamed(heard: HeardSound): Promise<HeardSound> {
+    const { match, label } = heard.answer;
+    if (match === undefined) return heard;
+    const now = (await this.#memory.getPatternById(match.id))?.metadata.label;
+    if (now === undefined || now === match.label) return heard;
+    if ((await this.#memory.countPatterns({ label: match.label })) > 0) return heard;
+    const answer = { ...heard.answer, match: { ...match, label: now } };
+    return { ...heard, answer: label === match.label ? { ...answer, label: now } : answer };
+  }
+
   /** What was only heard is only heard again, unless somebody changed it since. */
   async #unstore(heard: HeardSound, named: Naming): Promise<void> {
     const { id } = heard.pattern;
@@ -348,12 +367,18 @@ export class Sounds {
     return known;
   }
 
+  /** Undefined where it is gone since the row was named. */
+  async #soundOf(row: number): Promise<StoredPattern | undefined> {
+    const id = this.#map?.catalogue.idOf(row);
+    return id === undefined ? undefined : this.#memory.getPatternById(id);
+  }
+
   /** Candidates come from shortened vectors; the similarity that is shown is that of the whole ones. */
   async #bestMatch({ pattern, metadata }: StoredPattern, rows: number[]): Promise<SoundDetails['match']> {
     const refused = refusedLabels(metadata);
     let best: SoundDetails['match'];
     for (const row of rows) {
-      const other = await this.#memory.getPatternById(this.#map?.catalogue.idOf(row) ?? '');
+      const other = await this.#soundOf(row);
       if (!other || other.metadata.label === undefined || other.pattern.id === pattern.id) continue;
       if (refused.includes(other.metadata.label)) continue;
       const similarity = cosine(pattern.features, other.pattern.features);
@@ -363,16 +388,4 @@ export class Sounds {
     }
     return best;
   }
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let dot = 0;
-  let one = 0;
-  let other = 0;
-  for (let i = 0; i < a.length; i++) {
-    dot += (a[i] as number) * (b[i] as number);
-    one += (a[i] as number) ** 2;
-    other += (b[i] as number) ** 2;
-  }
-  return one > 0 && other > 0 ? dot / Math.sqrt(one * other) : 0;
 }

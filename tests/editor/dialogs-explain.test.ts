@@ -291,6 +291,37 @@ describe.skipIf(noBrowser)(`the dialogs (${noBrowser ?? 'Chromium'})`, { timeout
     await editor.closeDialog();
   });
 
+  test('say in the language of the editor why a test was not made, and that a length is not known', async () => {
+    await open('capture');
+    const { page } = editor;
+    const says = async (kind: 'microphone' | 'source', answer: object, said: string) => {
+      await page.route(/\/earmark\/capture\/(.+\/)?test$/, (route) => route.fulfill(answer), { times: 1 });
+      await page.locator(`#earmark-${kind}-test`).click();
+      await expect
+        .poll(() => page.locator(`#earmark-${kind}-test-result`).textContent(), patience)
+        .toBe(said);
+    };
+    const stopped = { status: 503, json: { code: 'CANCELLED', message: 'Stopped.' } };
+    const denied = 'You have no right to test this, or your login has expired.';
+    const endless = {
+      outcome: 'sound',
+      sound: { container: 'ogg', codec: 'opus', sampleRate: 48_000, channels: 1 },
+    };
+    await page.locator('#node-input-source').selectOption('microphone');
+    await says('microphone', stopped, 'Another test began meanwhile. Try again.');
+    await says('microphone', { status: 401, body: 'Unauthorized' }, denied);
+    await page.locator('#node-input-source').selectOption('file');
+    await page.evaluate(`$('#node-input-path').typedInput('value', 'a.ogg')`);
+    const heard = 'It can be heard: ogg (opus), 48000 Hz, channels: 1,';
+    await says('source', { json: endless }, `${heard} length unknown.`);
+    await page.locator('#node-input-source').selectOption('url');
+    await page.evaluate(`$('#node-input-url').typedInput('value', 'http://127.0.0.1/live')`);
+    await says('source', { json: endless }, `${heard} live.`);
+    await editor.closeDialog();
+    // The browser notes such answers itself.
+    expect(editor.faults.splice(0).filter((fault) => !/401|503/.test(fault))).toEqual([]);
+  });
+
   test('show a unit for a number only, and offer models for what is entered only', async () => {
     const { page } = editor;
     await open('similar');

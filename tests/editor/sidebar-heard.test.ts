@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Page, WebSocketRoute } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { darkTheme, seriousFaults } from './accessibility.ts';
 import { noBrowser } from './editor.ts';
@@ -14,7 +14,8 @@ describe.skipIf(noBrowser)('what was just heard, in the Sounds sidebar', { timeo
   const stored = () => page.locator('.earmark-view > .earmark-scroll .earmark-sound');
   const status = (text: string) => page.locator('.earmark-message').getByText(text).waitFor();
   const undo = (action: string) => page.getByRole('button', { name: `Undo: ${action}` }).click();
-  const count = (rows: typeof heard, number: number) => expect.poll(() => rows().count()).toBe(number);
+  const count = (rows: typeof heard, number: number) =>
+    expect.poll(() => rows().count(), { timeout: 15_000 }).toBe(number);
   /** What stays under the pointer does not move. */
   const pointElsewhere = () => page.mouse.move(640, 400);
 
@@ -163,6 +164,87 @@ describe.skipIf(noBrowser)('what was just heard, in the Sounds sidebar', { timeo
     await pointElsewhere();
   });
 
+  test('a sound that goes on is one row, in which nothing is lost while it grows, and follows a rename', async () => {
+    const take = { source: 'yard', take: 'siren' };
+    await server.hear([0, take]);
+    const row = newest();
+    await row.getByText('yard').waitFor();
+    const name = row.getByRole('button', { name: 'name it' });
+    await row.focus();
+    await name.focus();
+    for (let i = 0; i < 5; i++) await server.hear([0, { ...take, goesOn: true }]);
+    await row.getByText(/yard · 1\.4\ss/).waitFor();
+    expect(await name.evaluate((button) => button === document.activeElement)).toBe(true);
+    await count(heard, 5);
+    const rename = async (from: string, to: string) => {
+      await page.getByRole('tab', { name: 'Labels' }).click();
+      await page.getByRole('button', { name: `Rename ${from}` }).click();
+      await page.keyboard.type(to);
+      await page.keyboard.press('Enter');
+      await status(`1 sound named "${to}".`);
+      await page.getByRole('tab', { name: 'Sounds', exact: true }).click();
+    };
+    await rename('doorbell', 'front door');
+    await pointElsewhere();
+    await row.getByText('recognised as front door').waitFor();
+    await row.getByRole('button', { name: 'yes' }).click();
+    await status('1 sound named "front door".');
+    await page.getByRole('tab', { name: 'Labels' }).click();
+    expect(await page.locator('.earmark-labels li').count()).toBe(1);
+    await page.getByRole('tab', { name: 'Sounds', exact: true }).click();
+    await undo('name 1 sound "front door"');
+    await undo('name 1 sound "front door"');
+    await pointElsewhere();
+    await row.getByText('recognised as doorbell').waitFor();
+    await row.focus();
+    await page.keyboard.press('Delete');
+    await count(heard, 4);
+  });
+
+  test('one that came without its audio says what to do', async () => {
+    await server.hear([0, { source: 'silent', clip: false }]);
+    await newest().getByText('silent').waitFor();
+    await newest()
+      .getByRole('button', { name: /^This sound came without its audio/ })
+      .waitFor();
+    await newest().focus();
+    await page.keyboard.press('Space');
+    await status('Turn on "Pass the sound on" in the "wav2vec2 extract" node.');
+    await page.keyboard.press('Delete');
+    await count(heard, 4);
+  });
+
+  test('what fails is said in the language of the editor', async () => {
+    const full = { status: 507, json: { code: 'DISK_FULL', message: 'ENOSPC' } };
+    await page.route(/\/label$/, (route) => route.fulfill(full), { times: 1 });
+    await newest().focus();
+    await page.keyboard.press('b');
+    await status('The disk is full. Free some space, then try again.');
+    await count(heard, 4);
+    // The browser notes such answers itself.
+    expect(errors.splice(0)).toMatchObject([expect.stringContaining('507')]);
+  });
+
+  test('a row under the pointer stays there when somebody else names the one above', async () => {
+    const row = heard().nth(2);
+    await row.hover();
+    const ids = [await newest().getAttribute('data-id')];
+    const label = await page.request.post(`${server.url}earmark/memories/home-memory/label`, {
+      data: { ids, label: 'doorbell' },
+    });
+    expect(await label.json()).toMatchObject({ sounds: 1 });
+    await count(stored, 2);
+    await count(heard, 4);
+    await row.getByRole('button', { name: 'yes' }).click();
+    await count(heard, 3);
+    await pointElsewhere();
+    await count(heard, 2);
+    await undo('name 1 sound "doorbell"');
+    await count(heard, 3);
+    await undo('name 1 sound "doorbell"');
+    await count(heard, 4);
+  });
+
   test('nothing moves under the pointer', async () => {
     await newest().hover();
     await server.hear([0, { source: 'late' }]);
@@ -185,6 +267,22 @@ describe.skipIf(noBrowser)('what was just heard, in the Sounds sidebar', { timeo
     expect(asked).toBe(0);
     await title.click();
     await newest().locator('.earmark-picture:not(.earmark-no-picture)').waitFor();
+  });
+
+  test('what came while the connection was lost is shown when it is back', async () => {
+    const connections: WebSocketRoute[] = [];
+    await page.routeWebSocket(/\/comms$/, (connection) => {
+      connection.connectToServer();
+      connections.push(connection);
+    });
+    await page.reload();
+    await page.waitForFunction('window.RED?.workspaces?.active?.()');
+    await page.evaluate('RED.actions.invoke("earmark:show-sounds")');
+    await newest().getByText('unseen').waitFor();
+    await connections[0]!.close();
+    await server.hear([0, { source: 'unnoticed' }]);
+    await expect.poll(() => connections.length, { timeout: 15_000 }).toBe(2);
+    await newest().getByText('unnoticed').waitFor();
   });
 
   test('is easy to read in the dark theme and in a narrow panel', async () => {

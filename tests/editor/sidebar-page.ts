@@ -8,7 +8,10 @@ import type { MadeSounds } from '../sounds/made-sounds.ts';
 import { launchBrowser, picture as pagePicture } from './editor.ts';
 
 type StoredSound = Parameters<MadeSounds['pattern']>;
-type HeardSound = [kind: number, options?: { source?: string; take?: string }];
+type HeardSound = [
+  kind: number,
+  options?: { source?: string; take?: string; goesOn?: boolean; clip?: boolean },
+];
 
 /** Node-RED with one memory, and a browser to look at it. */
 export class SidebarServer {

@@ -1,7 +1,8 @@
 // A real Node-RED with the built package and one memory, in a process of its own: one runtime fits into a process.
 // node sidebar-server.mjs OPTIONS (JSON: userDir, protect). Sends {port}; then it stores what each {store} says, a
 // list of [id, kind, options] for MadeSounds or a number of sounds, and answers {stored: n}. What a {hear} says, a list
-// of [kind, {source, take}], goes to a similar node; two of one take have the same vector.
+// of [kind, {source, take, goesOn, clip}], goes to a similar node; two of one take have the same vector, and what goes on
+// overlaps the one before it.
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -110,14 +111,14 @@ const many = (count) =>
   });
 const takes = new Map();
 let second = 0;
-const hear = ([kind, { source = 'kitchen', take } = {}]) => {
+const hear = ([kind, { source = 'kitchen', take, goesOn = false, clip = true } = {}]) => {
   const vector = takes.get(take) ?? made.vector(kind);
   if (take !== undefined) takes.set(take, vector);
-  second += 2;
+  second += goesOn ? 0.2 : 2;
   RED.nodes.getNode('recognise').receive({
     payload: Array.from(vector),
     features: { startTime: second, endTime: second + 0.4, frequencyRange: { low: 200, high: 4000 } },
-    audio: { sourceId: source, clip: Buffer.from(made.clip(kind)) },
+    audio: { sourceId: source, ...(clip && { clip: Buffer.from(made.clip(kind)) }) },
   });
 };
 process.on('message', async ({ store = [], hear: heard = [] }) => {

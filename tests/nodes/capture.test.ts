@@ -82,6 +82,19 @@ describe('capture', () => {
     ]);
   });
 
+  it('says which file of a folder it cannot read, and goes on with the next', async () => {
+    await load({});
+    const folder = path.join(flow.userDir, 'sounds');
+    mkdirSync(folder);
+    const broken = path.join(folder, 'a.wav');
+    writeFileSync(broken, 'no sound');
+    writeFileSync(path.join(folder, 'b.wav'), encodeWav(tone(1), rate));
+    flow.send('capture', { filename: folder });
+    await flow.arrived('done');
+    expect(flow.received('caught')).toMatchObject([{ filename: broken, error: { code: 'FORMAT' } }]);
+    expect(flow.received('out').map(({ filename }) => path.basename(filename as string))).toEqual(['b.wav']);
+  });
+
   it('finds each sample sound as one sound', async () => {
     await load({ source: 'samples', cut: 'sounds', autoStart: true });
     await flow.arrived('done');

@@ -97,6 +97,11 @@ describe('wav2vec2 extract', () => {
       { payload: Array.from(tone(440, 0.001)), audio: { sampleRate: rate } },
       'TOO_SHORT',
     ],
+    [
+      'more sound than it may hold',
+      { payload: Buffer.alloc(2 * 1_100_000), audio: { sampleRate: 1000 } },
+      'BAD_MESSAGE',
+    ],
     ['a model that is not there', { payload: wav(440), options: { model: 'nothing' } }, 'MODEL_NOT_FOUND'],
   ])('reports %s and goes on', async (_what, message, code) => {
     await load();

@@ -81,6 +81,7 @@ describe('the texts', () => {
           .map((name) => path.join(type, name)),
         ...readdirSync(nodes).filter((name) => name.endsWith('.ts')),
         path.join('editor', 'number-between.ts'),
+        path.join('editor', 'form.ts'),
       ]
         .map((name) => readFileSync(path.join(nodes, name), 'utf8'))
         .join('\n');

@@ -190,6 +190,14 @@ describe('similar', () => {
     expect(flow.received('match')).toHaveLength(1);
   });
 
+  it.each(['label', 'events', 'neighbours'])('refuses the vectors of another encoder (%s)', async (mode) => {
+    await load({ similar: { mode } });
+    await remember('doorbell', 0, 0, { features });
+    flow.send('similar', { payload: vector(0, 1), features: { ...features, revision: 'r2' } });
+    const [caught] = await flow.arrived('caught');
+    expect(error(caught).code).toBe('ENCODER_MISMATCH');
+  });
+
   it('says so when nothing was taught', async () => {
     await load();
     flow.send('similar', { payload: vector(0) });
@@ -326,7 +334,7 @@ describe('similar, in the Sounds sidebar', () => {
     await load({ similar: { threshold: '0.8', confirmations: '5' } });
     await remember('doorbell', 0, 1);
     hear(1, 0);
-    hear(2, 0, { options: { label: 'kettle' } });
+    hear(4, 0, { options: { label: 'kettle' } });
     await flow.arrived('unknown');
     expect((await heard()).map(({ heardAs }) => heardAs.label)).toEqual(['doorbell', 'doorbell']);
     expect(flow.received('match')).toEqual([]);
@@ -377,8 +385,12 @@ describe('similar, joined over time', () => {
     await load({ similar: { mode: 'events', threshold: '0.8' } });
     await remember('doorbell', 0, 1);
     pieces(0, 0.5);
-    const other = { features: { startTime: 7, endTime: 8 }, audio: { sourceId: 'other' } };
-    const goesOn = setInterval(() => flow.send('similar', { payload: vector(0, 2), ...other }), 300);
+    let second = 7;
+    const other = () => ({
+      features: { startTime: second, endTime: ++second },
+      audio: { sourceId: 'other' },
+    });
+    const goesOn = setInterval(() => flow.send('similar', { payload: vector(0, 2), ...other() }), 300);
     const [first] = await flow.arrived('match').finally(() => clearInterval(goesOn));
     expect(first).toMatchObject({ event: { sourceId: 'mic', startTime: 0, windows: 2 } });
   });

@@ -65,6 +65,29 @@ afterEach(async () => {
 });
 
 describe('workOnMessages', () => {
+  it('survives a message that Node-RED cannot copy for the complete and catch nodes', async () => {
+    await load(10, 'error');
+    const uncopied = {
+      payload: 1,
+      get closed() {
+        throw new Error('This handle is closed.');
+      },
+    };
+    flow.send('gated', uncopied);
+    (await gate(0)).open();
+    flow.send('gated', uncopied);
+    (await gate(1)).fail(new Error('It went wrong.'));
+    flow.send('gated', { payload: 3 });
+    (await gate(2)).open();
+    await flow.arrived('done');
+    expect(payloads('done')).toEqual([3]);
+    const caught = flow.received('caught').map(({ error }) => (error as { message: string }).message);
+    expect(caught).toEqual([
+      expect.stringContaining('This handle is closed.'),
+      expect.stringContaining('It went wrong.'),
+    ]);
+  });
+
   it('works on one message at a time, in order, and completes each', async () => {
     await load(10, 'error');
     for (const payload of [1, 2, 3]) flow.send('gated', { payload });

@@ -90,6 +90,24 @@ describe('the test of a bridge', { timeout: 60_000 }, () => {
     }
   });
 
+  test('tells whoever is overtaken by the next one that it was so', async () => {
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const silent = createServer(() => answer()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    try {
+      const first = remote(`http://127.0.0.1:${(silent.address() as { port: number }).port}`);
+      await asked;
+      await using server = await startAnsweringBridge();
+      expect(await remote(server.url)).toEqual([200, { outcome: 'ready' }]);
+      expect(await first).toEqual([200, { outcome: 'overtaken' }]);
+    } finally {
+      silent.close();
+    }
+  });
+
   test('of a server that Node-RED starts needs the deployed node', async () => {
     for (const id of ['new', 'garden']) {
       const body = { id, mode: 'managed', url: '', token: '' };

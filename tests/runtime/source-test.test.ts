@@ -126,7 +126,7 @@ describe('the test of a source', { timeout: 60_000 }, () => {
     const first = url(`http://${host}/silent`);
     await expect.poll(() => asked, { timeout: 20_000 }).toContain('/silent');
     expect(await file('two.wav')).toMatchObject([200, { outcome: 'sound' }]);
-    expect(await first).toEqual([200, { outcome: 'no-answer' }]);
+    expect(await first).toEqual([200, { outcome: 'overtaken' }]);
     expect(performance.now() - asking).toBeLessThan(9000);
     const alone = performance.now();
     expect(await url(`http://${host}/silent`)).toEqual([200, { outcome: 'no-answer' }]);

@@ -1,9 +1,13 @@
+import { Subject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
+import type { StoredPattern } from '../../src/pattern.ts';
 import { Catalogue } from '../../src/sounds/catalogue.ts';
 import { Landmarks } from '../../src/sounds/landmarks.ts';
 import { neighbourLayout } from '../../src/sounds/neighbour-layout.ts';
 import { packMap, unpackMap } from '../../src/sounds/packed-map.ts';
 import { likeness, Sketcher, sketchLength } from '../../src/sounds/sketch.ts';
+import { SoundMap } from '../../src/sounds/sound-map.ts';
+import type { PatternChange } from '../../src/storage/index.ts';
 import { cosine, dimensions, MadeSounds } from './made-sounds.ts';
 
 const kinds = 6;
@@ -105,10 +109,10 @@ describe('neighbourLayout', () => {
   });
 });
 
-function stored(id: string, label?: string, lastModified = 1) {
+function stored(id: string, label?: string) {
   return {
     pattern: { ...new MadeSounds().pattern(id, 0).pattern, id },
-    metadata: { sourceId: 's', createdAt: 5, lastModified, ...(label === undefined ? {} : { label }) },
+    metadata: { sourceId: 's', createdAt: 5, lastModified: 1, ...(label === undefined ? {} : { label }) },
   };
 }
 
@@ -117,7 +121,7 @@ describe('Catalogue', () => {
     const catalogue = new Catalogue();
     for (let i = 0; i < 3000; i++) catalogue.put(stored(`s${i}`, i % 3 === 0 ? 'bell' : undefined));
     expect(catalogue.labels()).toEqual([{ label: 'bell', number: 0, sounds: 1000, lastHeard: 5 }]);
-    catalogue.put(stored('s0', 'door', 2));
+    catalogue.put(stored('s0', 'door'));
     catalogue.remove('s3');
     expect(catalogue.size).toBe(2999);
     expect(catalogue.labels().map(({ label, sounds }) => [label, sounds])).toEqual([
@@ -126,19 +130,68 @@ describe('Catalogue', () => {
     ]);
   });
 
-  test('what is older than what is known is left out', () => {
-    const catalogue = new Catalogue();
-    const row = catalogue.put(stored('a', 'new', 9));
-    catalogue.put(stored('a', 'old', 3));
-    expect(catalogue.labelNames[catalogue.labelOf(row)]).toBe('new');
-  });
-
   test('a row is never given to another sound', () => {
     const catalogue = new Catalogue();
     const row = catalogue.put(stored('a'));
     catalogue.remove('a');
     expect(catalogue.put(stored('b'))).not.toBe(row);
     expect(catalogue.idOf(row)).toBeUndefined();
+  });
+});
+
+describe('SoundMap', () => {
+  test('what changes while the memory is read counts, not what was read before, whatever the clock says', async () => {
+    const changes = new Subject<PatternChange>();
+    const found = [stored('a', 'old'), stored('b', 'old')];
+    const renamed = stored('b', 'new');
+    // A clock that was set back.
+    renamed.metadata.lastModified = 0;
+    const map = new SoundMap(
+      {
+        watch: () => changes,
+        countPatterns: async () => 2,
+        getPatternById: async () => renamed,
+        iteratePatterns: async function* () {
+          yield found[0] as StoredPattern;
+          changes.next({ kind: 'updated', id: 'b', stored: renamed });
+          yield found[1] as StoredPattern;
+        },
+      },
+      0.8,
+    );
+    await map.settled();
+    const labels = () => map.catalogue.labels().map(({ label }) => label);
+    expect(labels()).toEqual(['new', 'old']);
+    renamed.metadata = { ...renamed.metadata, label: 'newer', lastModified: -1 };
+    changes.next({ kind: 'updated', id: 'b', stored: renamed });
+    expect(labels()).toEqual(['newer', 'old']);
+    await map.close();
+  });
+
+  test('a sound that is deleted while a small memory is laid out anew does not come back', async () => {
+    const changes = new Subject<PatternChange>();
+    const sounds = [stored('a')];
+    // Each layout reads it twice.
+    let readings = 0;
+    const map = new SoundMap(
+      {
+        watch: () => changes,
+        countPatterns: async () => sounds.length,
+        getPatternById: async () => undefined,
+        iteratePatterns: async function* () {
+          if (++readings === 3) changes.next({ kind: 'deleted', id: 'a' });
+          yield* sounds;
+        },
+      },
+      0.8,
+    );
+    await map.settled();
+    const second = stored('b');
+    sounds.push(second);
+    changes.next({ kind: 'stored', id: 'b', stored: second });
+    await expect.poll(() => [readings, map.progress.phase], { timeout: 20_000 }).toEqual([4, 'ready']);
+    expect([...'ab'].map((id) => map.catalogue.rowOf(id))).toEqual([undefined, 1]);
+    await map.close();
   });
 });
 

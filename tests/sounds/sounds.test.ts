@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { HeardAnswer } from '../../src/sounds/heard-sounds.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { unpackMap } from '../../src/sounds/packed-map.ts';
+import type { HeardAnswer } from '../../src/sounds/sound-summary.ts';
 import { Sounds } from '../../src/sounds/sounds.ts';
 import { createFeatureStorage, type FeatureStorage, type NewStoredPattern } from '../../src/storage/index.ts';
 import { dimensions, MadeSounds } from './made-sounds.ts';
@@ -116,6 +116,21 @@ describe('details', () => {
     expect(unlabelled?.match).toMatchObject({ id: 'bell', label: 'bell' });
     expect(unlabelled?.match?.similarity).toBeGreaterThan(0.8);
     expect(labelled?.match?.id).not.toBe('bell');
+  });
+
+  test('are given also where the sound that is most like it goes meanwhile', async () => {
+    await memory.storePatterns([made.pattern('a', 0), made.pattern('bell', 0, { label: 'bell' })]);
+    await eventually(async () => (await sounds.details(['a']))[0]?.match);
+    const get = memory.getPatternById.bind(memory);
+    const slow = vi.spyOn(memory, 'getPatternById').mockImplementation(async (id) => {
+      if (id === 'a') await memory.deletePattern('bell');
+      return get(id);
+    });
+    try {
+      expect(await sounds.details(['a'])).toMatchObject([{ sound: { id: 'a' } }]);
+    } finally {
+      slow.mockRestore();
+    }
   });
 
   test('is never offered what it was said not to be', async () => {
@@ -267,9 +282,9 @@ describe('sounds that were only heard', () => {
   const hear = (answer: HeardAnswer = { confidence: 0.8 }, clip = true) => {
     const { pattern, metadata, clip: wav } = made.pattern('', 0, { clip });
     sounds.heard.hear({ pattern, metadata, answer, ...(wav && { clip: wav }) });
-    return sounds.heard.summaries()[0]!.id;
+    return sounds.heard.newestFirst()[0]!.pattern.id;
   };
-  const heardIds = () => sounds.heard.summaries().map(({ id }) => id);
+  const heardIds = () => sounds.heard.newestFirst().map(({ pattern }) => pattern.id);
 
   test('have picture, loudness, clip and what they were taken for, and are in no page', async () => {
     const match = { id: 'bell', label: 'bell', similarity: 0.7 };
@@ -285,6 +300,34 @@ describe('sounds that were only heard', () => {
     ]);
     expect(await sounds.getClip(id)).toEqual(made.clip(0));
     expect(await ids()).toEqual([]);
+  });
+
+  test('follow a rename and its undo, and no correction of one example', async () => {
+    await memory.storePatterns([
+      made.pattern('a', 0, { label: 'bell' }),
+      made.pattern('b', 0, { label: 'bell' }),
+    ]);
+    const match = { id: 'a', label: 'bell', similarity: 0.7 };
+    const known = hear({ label: 'bell', confidence: 0.9, match });
+    const unknown = hear({ confidence: 0.8, match });
+    const names = async () =>
+      (await sounds.justHeard()).map(({ heardAs }) => [heardAs?.label, heardAs?.match?.label]);
+    const both = (name: string) => [
+      [undefined, name],
+      [name, name],
+    ];
+    expect(await names()).toEqual(both('bell'));
+    await sounds.label({ ids: ['a'] }, 'door');
+    expect(await names()).toEqual(both('bell'));
+    await sounds.undo();
+    await sounds.rename('bell', 'doorbell');
+    expect(await names()).toEqual(both('doorbell'));
+    expect(await sounds.details([known, unknown])).toMatchObject([
+      { sound: { heardAs: { label: 'doorbell' } }, match: { label: 'doorbell' } },
+      { match: { label: 'doorbell' } },
+    ]);
+    await sounds.undo();
+    expect(await names()).toEqual(both('bell'));
   });
 
   test('are stored by being named, and undo makes them only heard again', async () => {

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { readLabel } from '../../nodes/earmark-memory/admin-requests.ts';
+import { typedLabel } from '../../nodes/sounds/editor/label-text.ts';
 
 const folder = path.join(import.meta.dirname, '..', '..', 'nodes', 'sounds');
 const languages = ['de', 'es-ES', 'fr', 'ja', 'zh-CN'];
@@ -47,3 +49,11 @@ describe("the sidebar's texts", () => {
     expect(unused).toEqual([]);
   });
 });
+
+// Otherwise the sidebar would not see that a name is there already, and join two labels without asking.
+test.each(['  front \u3000 door', 'Glocke e\u0301'])(
+  'a typed label is the one that is stored: %s',
+  (typed) => {
+    expect(typedLabel((key) => key, typed)).toBe(readLabel(typed));
+  },
+);

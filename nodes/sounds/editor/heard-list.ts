@@ -1,3 +1,4 @@
+import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element, icon } from './dom.ts';
 import type { SidebarContext } from './sidebar-context.ts';
 import { SoundGrid, type SoundGridOptions } from './sound-grid.ts';
@@ -18,8 +19,10 @@ export class HeardList {
   readonly #count = element('span', {});
   readonly #toggle: HTMLButtonElement;
   readonly #body = element('div', { id: bodyId, class: 'earmark-heard-body' });
-  /** The pointer is on the rows: none comes between them, so that it names what it is on. */
+  /** The pointer is on the rows: none comes between them and none goes, so that it names what it is on. */
   #pointed = false;
+  /** Those that were named or taken away here; they go at once. */
+  readonly #settled = new Set<string>();
   /** Answers to older questions are thrown away. */
   #question = 0;
 
@@ -62,17 +65,29 @@ export class HeardList {
     try {
       const { sounds } = await api.heard();
       if (!wanted()) return;
-      const shown = sounds.filter(({ id }) => !this.#pointed || this.grid.row(id));
-      this.grid.show(
-        shown.map(({ id }) => id),
-        // What was heard stays as it was heard.
-        shown.filter(({ id }) => !this.grid.row(id)),
-      );
+      if (this.#pointed) {
+        const heard = new Set(sounds.map(({ id }) => id));
+        this.grid.show(
+          this.grid.order.filter((id) => heard.has(id) || !this.#settled.has(id)),
+          [],
+        );
+      } else {
+        this.#settled.clear();
+        this.grid.show(
+          sounds.map(({ id }) => id),
+          sounds.filter((sound) => !isSame(this.grid.row(sound.id)?.sound, sound)),
+        );
+      }
       this.#show();
       if (!this.#body.hidden) await this.grid.loadMissingDetails(wanted);
     } catch (error) {
       if (wanted()) this.#context.fail(error);
     }
+  }
+
+  /** The user has said what is to become of these. */
+  settle(ids: string[]): void {
+    for (const id of ids) this.#settled.add(id);
   }
 
   /** Gives the focus to the first or last row; returns false where there is none in sight. */
@@ -99,4 +114,8 @@ export class HeardList {
     this.#count.textContent = `(${this.grid.order.length})`;
     this.#changed();
   }
+}
+
+function isSame(one: SoundSummary | undefined, other: SoundSummary): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

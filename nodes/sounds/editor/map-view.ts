@@ -223,7 +223,7 @@ export class MapView implements SidebarView {
       if (point >= 0 && (event.ctrlKey || event.metaKey || event.shiftKey)) this.#toggle(point);
       else if (point >= 0) {
         this.#hover(point);
-        void this.#showCard(point).then((sound) => sound && this.#context.play(sound.id));
+        void this.#showCard(point).then((sound) => sound && this.#card.shown?.play());
       }
     }
     this.#redraw();
@@ -241,9 +241,7 @@ export class MapView implements SidebarView {
       '+': () => this.#zoom(1.5),
       '-': () => this.#zoom(1 / 1.5),
       '0': () => this.#fit(),
-      ' ': () => {
-        if (this.#card.shown) this.#context.play(this.#card.shown.sound.id);
-      },
+      ' ': () => this.#card.shown?.play(),
       x: canWrite && (() => this.#hovered >= 0 && this.#toggle(this.#hovered)),
       l: canWrite && (() => this.#labelHere()),
       Enter: canWrite && (() => this.#labelHere()),
@@ -295,7 +293,7 @@ export class MapView implements SidebarView {
       const sound = await this.#showCard(point);
       if (!sound || this.#hovered !== point) return;
       if (say) this.#context.announce(this.#card.shown?.name ?? '');
-      if (this.#hearing) this.#context.play(sound.id);
+      if (this.#hearing) this.#card.shown?.play();
     }, restTime);
   }
 

@@ -47,6 +47,16 @@ export class Player {
     this.#ended();
   }
 
+  /** Its sound is another one now. */
+  forget(id: string): void {
+    const key = this.#key(id);
+    const known = this.#clips.get(key);
+    if (known === undefined) return;
+    this.#clips.delete(key);
+    // What is heard now is heard to its end.
+    if (this.playing !== id) URL.revokeObjectURL(known);
+  }
+
   #ended(): void {
     const id = this.playing;
     this.playing = undefined;
@@ -55,7 +65,7 @@ export class Player {
 
   async #clip(id: string): Promise<string> {
     const api = this.#api();
-    const key = `${api?.memory} ${id}`;
+    const key = this.#key(id);
     const known = this.#clips.get(key);
     if (known) {
       this.#clips.delete(key);
@@ -71,5 +81,9 @@ export class Player {
       URL.revokeObjectURL(oldest[1]);
     }
     return url;
+  }
+
+  #key(id: string): string {
+    return `${this.#api()?.memory} ${id}`;
   }
 }

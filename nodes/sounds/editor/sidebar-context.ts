@@ -49,6 +49,7 @@ export function countText(text: Translate, sounds: number): string {
 // Made once: it takes a browser longer to make one than to draw a row.
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const tenths = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** "12:03" today, with the date on other days. */
@@ -67,6 +68,10 @@ export function wholeTimeText(milliseconds: number): string {
 /** The file's or the device's own name; the whole source is in the tooltip. */
 export function sourceText(sourceId: string): string {
   return sourceId.split(/[\\/]/).filter(Boolean).at(-1) ?? sourceId;
+}
+
+export function lengthText(seconds: number): string {
+  return seconds < 60 ? `${tenths.format(seconds)}\u00a0s` : `${Math.round(seconds / 60)}\u00a0min`;
 }
 
 export function percentText(similarity: number): string {

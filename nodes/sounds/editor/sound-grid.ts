@@ -201,7 +201,7 @@ export class SoundGrid {
       PageUp: () => move(at - 8),
       Home: () => move(0),
       End: () => move(last),
-      ' ': () => this.#context.play(id),
+      ' ': () => row.play(),
       Enter: canWrite && (() => (row.offered ? row.setLabel(row.offered) : row.editLabel())),
       l: canWrite && (() => (this.#selected.size > 0 ? this.bar.focus() : row.editLabel())),
       x: canWrite && (() => this.#toggle(id)),

@@ -1,4 +1,5 @@
 import type { SoundSearch } from '../../../src/sounds/search-text.ts';
+import type { SoundSelection } from '../../../src/sounds/sound-answers.ts';
 import { button, element } from './dom.ts';
 import { HeardList } from './heard-list.ts';
 import { SearchBar } from './search-bar.ts';
@@ -85,6 +86,11 @@ export class SoundList implements SidebarView {
   /** Brings up to date only what was just heard. */
   refreshHeard(): Promise<void> {
     return this.#heard.refresh();
+  }
+
+  /** The user has said what is to become of these. */
+  settle(selection: SoundSelection): void {
+    if ('ids' in selection) this.#heard.settle(selection.ids);
   }
 
   playing(id: string, playing: boolean): void {

@@ -7,7 +7,14 @@ import { labelDot } from './label-colour.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
 import { drawPicture } from './picture.ts';
-import { percentText, type SidebarContext, sourceText, timeText, wholeTimeText } from './sidebar-context.ts';
+import {
+  lengthText,
+  percentText,
+  type SidebarContext,
+  sourceText,
+  timeText,
+  wholeTimeText,
+} from './sidebar-context.ts';
 
 /** From this similarity on, the best match is offered as a label. */
 const offeredSimilarity = 0.6;
@@ -20,6 +27,8 @@ export class SoundRow {
   readonly checkbox: HTMLInputElement | undefined;
   sound: SoundSummary;
   #details: SoundDetails | undefined;
+  /** The details are those of another piece of the sound. */
+  #outdated = false;
   readonly #context: SidebarContext;
   readonly #play: HTMLButtonElement;
   readonly #picture = element('canvas', { class: 'earmark-picture', 'aria-hidden': 'true' });
@@ -33,9 +42,9 @@ export class SoundRow {
     this.#context = context;
     this.sound = sound;
     const { text } = context;
-    this.#play = button({ icon: 'play', title: text('sound.play'), class: 'earmark-play' }, () => {
-      context.play(this.sound.id);
-    });
+    this.#play = button({ icon: 'play', title: text('sound.play'), class: 'earmark-play' }, () =>
+      this.play(),
+    );
     const inGrid = place === 'grid';
     const cell = (name: string, ...children: Node[]) =>
       element('div', { class: name, role: inGrid ? 'gridcell' : undefined }, ...children);
@@ -59,11 +68,16 @@ export class SoundRow {
   }
 
   update(sound: SoundSummary): void {
+    // Another piece of it was recognised more surely, and stands for it now.
+    if (sound.heardAs?.confidence !== this.sound.heardAs?.confidence) {
+      this.#outdated = true;
+      this.#context.player.forget(sound.id);
+    }
     this.sound = sound;
     const { text } = this.#context;
     this.#drawLabel();
-    const seconds = `${(sound.endTime - sound.startTime).toFixed(1)}\u00a0s`;
-    const facts = [timeText(sound.createdAt), sourceText(sound.sourceId), seconds];
+    const length = lengthText(sound.endTime - sound.startTime);
+    const facts = [timeText(sound.createdAt), sourceText(sound.sourceId), length];
     if (this.#details?.loudness !== undefined) facts.push(loudnessText(this.#details.loudness));
     for (const label of sound.notLabel ?? [])
       facts.push(text('sound.not', { label: labelText(text, label) }));
@@ -88,10 +102,17 @@ export class SoundRow {
     this.#play.title = this.#context.text(details.playable ? 'sound.play' : missing);
     this.#play.setAttribute('aria-label', this.#play.title);
     this.update(details.sound);
+    this.#outdated = false;
   }
 
   get hasDetails(): boolean {
-    return this.#details !== undefined;
+    return this.#details !== undefined && !this.#outdated;
+  }
+
+  /** Plays it, or says why that cannot be. */
+  play(): void {
+    if (this.#details?.playable === false) this.#context.announce(this.#play.title);
+    else this.#context.play(this.sound.id);
   }
 
   setPlaying(playing: boolean): void {
@@ -109,7 +130,7 @@ export class SoundRow {
 
   /** The label that one key or click gives a sound that has none: what it was taken for, or that of the best match. */
   get offered(): string | undefined {
-    const match = this.#details?.match;
+    const match = this.#closest;
     if (this.sound.label !== undefined) return undefined;
     if (this.sound.heardAs?.label !== undefined) return this.sound.heardAs.label;
     return match && match.similarity >= offeredSimilarity ? match.label : undefined;
@@ -117,10 +138,15 @@ export class SoundRow {
 
   /** The label that it has or is like, and can be said not to be. */
   get refusable(): string | undefined {
-    const match = this.#details?.match;
+    const match = this.#closest;
     const known = this.sound.label ?? this.sound.heardAs?.label;
     if (known !== undefined || !match || match.similarity < shownSimilarity) return known;
     return match.label;
+  }
+
+  /** The labelled sound that it is most like. */
+  get #closest(): SoundDetails['match'] {
+    return this.sound.heardAs?.match ?? this.#details?.match;
   }
 
   /** What a sound that was only heard was taken for, in words. */
@@ -153,6 +179,7 @@ export class SoundRow {
       cancel: close,
     });
     this.#label.replaceChildren(field);
+    delete this.#label.dataset.shown;
     const input = field.querySelector('input');
     input?.focus();
     input?.select();
@@ -164,31 +191,22 @@ export class SoundRow {
     if (this.#label.querySelector('input') === document.activeElement && document.activeElement) return;
     const { label } = this.sound;
     const number = labels.find((known) => known.label === label)?.number;
-    const words: (Node | string)[] = [];
-    if (number !== undefined) words.push(labelDot(number));
-    const unnamed = () => text(canWrite ? 'sound.unlabelled' : 'sound.nameless');
-    words.push(label === undefined ? unnamed() : labelText(text, label));
-    if (!canWrite) {
-      this.#label.replaceChildren(element('span', { class: label ? '' : 'earmark-unlabelled' }, ...words));
-      return;
-    }
-    const edit = element(
-      'button',
-      {
-        type: 'button',
-        class: `earmark-label-button ${label ? '' : 'earmark-unlabelled'}`,
-        title: text('label.change'),
-        tabindex: this.element.getAttribute('role') === 'row' ? -1 : undefined,
-      },
-      ...words,
-    );
-    edit.addEventListener('click', () => this.editLabel());
-    this.#label.replaceChildren(edit);
+    this.#redraw(this.#label, [label, number], () => {
+      const words: (Node | string)[] = [];
+      if (number !== undefined) words.push(labelDot(number));
+      const unnamed = () => text(canWrite ? 'sound.unlabelled' : 'sound.nameless');
+      words.push(label === undefined ? unnamed() : labelText(text, label));
+      if (!canWrite) return [element('span', { class: label ? '' : 'earmark-unlabelled' }, ...words)];
+      const name = `earmark-label-button ${label ? '' : 'earmark-unlabelled'}`;
+      const edit = element('button', { type: 'button', class: name, title: text('label.change') }, ...words);
+      edit.addEventListener('click', () => this.editLabel());
+      return [this.#control(edit)];
+    });
   }
 
   #drawMatch(): void {
     const { heardAs } = this.sound;
-    this.#redraw(this.#match, [heardAs, this.#details?.match, this.offered], () => {
+    this.#redraw(this.#match, [heardAs, this.#closest, this.offered], () => {
       if (heardAs?.label === undefined) {
         const like = this.#likeness();
         if (!heardAs) return like;
@@ -203,7 +221,7 @@ export class SoundRow {
   /** What it is most like, as an offer where that is near enough. */
   #likeness(): (Node | string)[] {
     const { text, canWrite } = this.#context;
-    const match = this.#details?.match;
+    const match = this.#closest;
     const { offered } = this;
     if (!match || match.similarity < shownSimilarity) return [];
     const like = { label: labelText(text, match.label), percent: percentText(match.similarity) };
