@@ -1,8 +1,8 @@
 import type { Observable, Subscription } from 'rxjs';
 import { AudioError } from '../audio/audio-error.ts';
 import type { EncoderIdentity, StoredPattern } from '../pattern.ts';
+import { refuseOtherEncoder } from '../storage/encoder-mismatch.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
-import { refuseOtherEncoder } from '../storage/write-transaction.ts';
 import { backgroundLabel } from './background-label.ts';
 import { assumedSteepness, type LearntThresholds, learnThresholds } from './label-thresholds.ts';
 import { LabelledExamples, type LabelledMemory } from './labelled-examples.ts';

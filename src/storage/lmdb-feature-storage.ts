@@ -10,6 +10,7 @@ import {
   checkPattern,
 } from './checked-pattern.ts';
 import { type CheckedQuery, checkCount, checkQuery } from './checked-query.ts';
+import { refuseOtherEncoder } from './encoder-mismatch.ts';
 import type {
   FeatureStorage,
   ImportReport,
@@ -32,7 +33,6 @@ import { decodePatternLine, encodePatternLine } from './pattern-lines.ts';
 import { SimilarityTo } from './similarity.ts';
 import { StorageError, toStorageError } from './storage-error.ts';
 import { refuseCancelled, verifyMemory } from './verify-memory.ts';
-import { refuseOtherEncoder } from './write-transaction.ts';
 
 const largestBatch = 50_000;
 const checkedAtOnce = 256;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { CheckedOptions } from './checked-options.ts';
+import { refuseOtherEncoder } from './encoder-mismatch.ts';
 import type { FeatureVectorDatabase, MemoryIdentity } from './feature-vector-database.ts';
 import { StorageError } from './storage-error.ts';
-import { refuseOtherEncoder } from './write-transaction.ts';
 
 /** What the memory is for: as stored, or, in a new one, as the options say. Refuses options that differ. */
 export function identify(database: FeatureVectorDatabase, options: CheckedOptions): MemoryIdentity {

@@ -1,5 +1,6 @@
 import type { EncoderIdentity } from '../pattern.ts';
 import type { CheckedPattern } from './checked-pattern.ts';
+import { refuseOtherEncoder } from './encoder-mismatch.ts';
 import type { WriterOpenRequest } from './pattern-writer-worker.ts';
 import { packedBytes, recordBytes, writeRecord } from './record.ts';
 import { StorageError } from './storage-error.ts';
@@ -13,7 +14,6 @@ import {
   type RemoveReply,
   type WriteRequest,
 } from './write-request.ts';
-import { refuseOtherEncoder } from './write-transaction.ts';
 
 const script = new URL(
   import.meta.url.endsWith('.ts') ? './pattern-writer-worker.ts' : './pattern-writer-worker.js',

@@ -1,3 +1,4 @@
+import { refuseOtherEncoder } from './encoder-mismatch.ts';
 import type { FeatureVectorDatabase, MemoryState } from './feature-vector-database.ts';
 import { readRecordHead, sealRecord } from './record.ts';
 import { StorageError } from './storage-error.ts';
@@ -174,17 +175,4 @@ export class WriteTransaction {
   #log(sequence: number, slots: Uint32Array): void {
     this.#database.changes.putSync(sequence, Buffer.from(slots.buffer, slots.byteOffset, slots.byteLength));
   }
-}
-
-export function refuseOtherEncoder(
-  filledBy: { name: string; revision: string },
-  given: { name: string; revision: string },
-): void {
-  if (filledBy.name === given.name && filledBy.revision === given.revision) return;
-  throw new StorageError(
-    'ENCODER_MISMATCH',
-    `This memory was filled by the encoder ${filledBy.name} (${filledBy.revision}), the features come from ` +
-      `${given.name} (${given.revision}), and the two cannot be compared: use ${filledBy.name} again, or open ` +
-      'another memory and embed the sounds anew.',
-  );
 }
