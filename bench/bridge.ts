@@ -22,6 +22,7 @@ const windowCount = 64;
 const samplesPerWindow = 16_000;
 const threads = Math.min(4, cpus().length);
 const compiledAfterWindows = 2000;
+const warmAfterWindows = 512;
 
 /**
  * `[--slow-reader-seconds=600] [--models=python-bridge/models.json]`. The bridge against what it is made of: a bare onnxruntime loop, JSON over HTTP, and
@@ -40,18 +41,20 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
   const file = path.join(folder, 'windows.f32');
   await writeFile(file, Buffer.concat(windows.map((window) => Buffer.from(window.buffer))));
   const loopArgs = [file, String(samplesPerWindow), String(threads)];
-  const oneThreadArgs = [file, String(samplesPerWindow), '1'];
   try {
-    const rss_slope = slowReader(models, slowReaderSeconds);
     await using bridge = await startRealBridge({ models });
     await using service = new PythonBridgeService({ baseUrl: bridge.url, token: bridge.token });
     const python = await testPython();
     using bare = await startPythonLoop(python, 'bare_onnxruntime.py', [onnx, ...loopArgs]);
-    // As the server runs a model of this size.
-    using oneThread = await startPythonLoop(python, 'bare_onnxruntime.py', [onnx, ...oneThreadArgs]);
     await using stream = new GatedStream(service, windows);
     const throughput_ratio = await compareThroughput(bare, (numbers) => stream.run(numbers), 16, 12);
-    const latency_ratio = await compareLatency(bridge, oneThread, bare, (numbers) => stream.run(numbers));
+    const latency_ratio = await compareLatency(
+      models,
+      windows,
+      // In one thread, as the server runs a model of this size.
+      () => startPythonLoop(python, 'bare_onnxruntime.py', [onnx, file, String(samplesPerWindow), '1']),
+      12,
+    );
     const json_http_ratio = await compareThroughput(
       bare,
       (numbers) => jsonOverHttp(bridge, windows, numbers),
@@ -65,13 +68,13 @@ export async function run({ args }: { args: string[] }): Promise<Record<string, 
       threads,
       /** Embeddings per second through Node, WebSocket and server ÷ the bare loop's. */
       throughput_ratio,
-      /** Round trip ÷ inference in one thread, as the server has it, for one window at a time. */
+      /** Round trip ÷ the bare loop's inference in one thread, for one window at a time; p50 of each round. */
       latency_ratio,
       /** Embeddings per second by JSON over HTTP ÷ the bare loop's. */
       json_http_ratio,
       vs_transformers,
       streams,
-      rss_slope: await rss_slope,
+      rss_slope: await slowReader(models, slowReaderSeconds),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -123,44 +126,47 @@ async function compareThroughput(
   return summarize(ratios);
 }
 
+/**
+ * A window's way to the model and back ÷ its inference. Where a process happens to lie in memory makes its inference up to a tenth
+ * quicker or slower for as long as it runs, so each round has a loop and a server of its own.
+ */
 async function compareLatency(
-  bridge: RealBridge,
-  oneThread: PythonLoop,
-  allThreads: PythonLoop,
-  roundTrip: (windows: readonly number[]) => Promise<number>,
+  models: string,
+  windows: readonly Float32Array[],
+  startLoop: () => Promise<PythonLoop>,
+  rounds: number,
 ): Promise<Record<string, unknown>> {
-  // V8 interprets a stream's code until it has run some thousand times: a quarter of an hour of a microphone, and then never again.
-  const block = Array.from({ length: 16 }, (_, i) => i);
-  for (let warmed = 0; warmed < compiledAfterWindows; warmed += block.length) await roundTrip(block);
-  const inference: number[] = [];
-  const inAllThreads: number[] = [];
-  const trips: number[] = [];
-  let served = await servedInference(bridge);
-  for (let i = -4; i < 200; i++) {
-    const number = (i + windowCount) % windowCount;
-    const [seconds] = await oneThread.run([number]);
-    const [inAll] = await allThreads.run([number]);
-    const trip = await roundTrip([number]);
-    if (i === -1) served = await servedInference(bridge);
-    if (i < 0) continue;
-    inference.push(seconds! * 1000);
-    inAllThreads.push(inAll! * 1000);
-    trips.push(trip * 1000);
+  const overLoop: number[] = [];
+  const overServed: number[] = [];
+  const tripsMs: number[] = [];
+  for (let round = -1; round < rounds; round++) {
+    await using bridge = await startRealBridge({ models });
+    await using service = new PythonBridgeService({ baseUrl: bridge.url, token: bridge.token });
+    await using stream = new GatedStream(service, windows);
+    using loop = await startLoop();
+    // V8 interprets a stream's code until it has run some thousand times: a quarter of an hour of a microphone, and then never again.
+    for (let i = 0; i < (round < 0 ? compiledAfterWindows : warmAfterWindows); i += 16) {
+      await stream.run(Array.from({ length: 16 }, (_, number) => number));
+    }
+    if (round < 0) continue;
+    const before = await servedInference(bridge);
+    const inference: number[] = [];
+    const trips: number[] = [];
+    for (let number = 0; number < windowCount; number++) {
+      inference.push((await loop.run([number]))[0]!);
+      trips.push(await stream.run([number]));
+    }
+    const after = await servedInference(bridge);
+    const served = (after.seconds - before.seconds) / (after.windows - before.windows);
+    overLoop.push(percentile(trips, 0.5) / percentile(inference, 0.5));
+    overServed.push(mean(trips) / served);
+    tripsMs.push(percentile(trips, 0.5) * 1000);
   }
-  const p50 = percentile(trips, 0.5) / percentile(inference, 0.5);
-  const servedAfter = await servedInference(bridge);
-  const servedMs = ((servedAfter.seconds - served.seconds) / (servedAfter.windows - served.windows)) * 1000;
   return {
-    p50: round(p50),
-    p95: round(percentile(trips, 0.95) / percentile(inference, 0.95)),
-    roundTripMsP50: round(percentile(trips, 0.5)),
-    inferenceMsP50: round(percentile(inference, 0.5)),
-    inAllThreadsMsP50: round(percentile(inAllThreads, 0.5)),
-    /** Of the very windows that made the round trips, by the server's own clock. */
-    servedInferenceMsMean: round(servedMs),
-    roundTripMsMean: round(mean(trips)),
-    meanOverServedInference: round(mean(trips) / servedMs),
-    windows: trips.length,
+    ...summarize(overLoop),
+    roundTripMs: round(percentile(tripsMs, 0.5)),
+    /** By the server's own clock, of the very windows that made the round trips. */
+    overOwnInference: summarize(overServed),
   };
 }
 

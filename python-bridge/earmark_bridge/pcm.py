@@ -20,7 +20,8 @@ LOUDEST_FLOAT: Final = 8.0
 def decode(payload: bytes | memoryview, encoding: Encoding) -> Samples:
     """Samples in ±1 from little-endian bytes, whose length the caller has checked."""
     if encoding == "s16le":
-        samples: Samples = np.multiply(np.frombuffer(payload, "<i2"), np.float32(1 / 32768), dtype=np.float32)
+        samples: Samples = np.frombuffer(payload, "<i2").astype(np.float32)
+        samples *= np.float32(1 / 32768)
         return samples
     return checked(np.frombuffer(payload, "<f4").astype(np.float32))
 
