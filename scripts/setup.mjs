@@ -21,8 +21,12 @@ function run(command, args, options = {}) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     };
     for (const signal of signals) process.on(signal, forward);
+    // `npm` passes a SIGTERM on to its shell alone, which ends and leaves us to another parent.
+    const parent = process.ppid;
+    const orphaned = setInterval(() => process.ppid !== parent && child.kill(), 1000);
     child.once('error', reject);
     child.once('exit', (code, signal) => {
+      clearInterval(orphaned);
       for (const name of signals) process.off(name, forward);
       resolve(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1));
     });
