@@ -37,3 +37,9 @@ export class AudioError extends EarmarkError<AudioErrorCode> {
     super(code, message, { retryable: retryableCodes.has(code), cause: options.cause });
   }
 }
+
+/** @throws AudioError `INVALID_ARGUMENT`, also for NaN. */
+export function refuseOutside(name: string, value: number, low: number, high: number): void {
+  if (value >= low && value <= high) return;
+  throw new AudioError('INVALID_ARGUMENT', `${name} is ${value}; it must be ${low} to ${high}.`);
+}

@@ -52,6 +52,8 @@ export function detectAudioFormat(head: Uint8Array): AudioFormat | undefined {
   for (const { format, at, bytes } of magics) {
     if (startsWith(head, at, bytes)) return format;
   }
+  // QuickTime's older files have no `ftyp`, and room for something later at their beginning.
+  if (head[0] === 0 && ['free', 'skip', 'wide'].some((atom) => startsWith(head, 4, atom))) return 'mov';
   if (head[0] === 0x47 && (head[188] === 0x47 || head.length < 189) && head.length >= 188) return 'mpegts';
   const whole = head[0] === 0xff && (head[1]! & 0xe0) === 0xe0 ? frameFormat(head) : undefined;
   return whole ?? cutFormat(head.subarray(0, detectedBytes));

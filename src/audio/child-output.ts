@@ -51,18 +51,21 @@ export async function* childOutput(
   signal?.addEventListener('abort', cancel, { once: true });
   // It may have been while the program was started.
   if (signal?.aborted) cancel();
+  const inTime = <T>(wait: Promise<T>): Promise<T> => {
+    const late = `${command} delivered nothing for ${silenceMs / 1000} seconds.`;
+    const timer = setTimeout(() => stop(new AudioError('TIMEOUT', late)), silenceMs);
+    return wait.finally(() => clearTimeout(timer));
+  };
   const chunks = child.stdout[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const timer = setTimeout(() => {
-        stop(new AudioError('TIMEOUT', `${command} delivered nothing for ${silenceMs / 1000} seconds.`));
-      }, silenceMs);
-      const next = await chunks.next().finally(() => clearTimeout(timer));
+      const next = await inTime(chunks.next());
       if (failure !== undefined) throw failure;
       if (next.done) break;
       yield next.value;
     }
-    const code = await exited;
+    // One that has closed its output need not end, and a child of its own may keep the pipes open.
+    const code = await inTime(exited);
     if (failure !== undefined) throw failure;
     if (code !== 0) throw new ChildFailedError(command, code, stderr());
   } catch (error) {

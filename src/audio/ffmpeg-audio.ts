@@ -10,6 +10,8 @@ export interface FfmpegInput extends FfmpegOptions {
   /** The most milliseconds without any output while some is wanted. */
   silenceMs: number;
   signal?: AbortSignal | undefined;
+  /** Gets each line of what ffmpeg complains of. */
+  onStderr?: (line: string) => void;
 }
 
 /**

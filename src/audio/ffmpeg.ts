@@ -17,11 +17,14 @@ export interface Ffmpeg {
   resample(sampleRate: number): string;
 }
 
+/** A small computer that starts everything at once takes its time. */
+const probeMs = 10_000;
+
 const found = new Map<string, Promise<Ffmpeg>>();
 
 /**
  * Looks once for ffmpeg and how it was built.
- * @throws AudioError `FFMPEG_MISSING`, with how to install it.
+ * @throws AudioError `FFMPEG_MISSING`, with how to install it; `TIMEOUT` where the machine is too busy to start it.
  */
 export async function findFfmpeg(options: FfmpegOptions = {}): Promise<Ffmpeg> {
   const path = options.ffmpegPath ?? 'ffmpeg';
@@ -32,22 +35,26 @@ export async function findFfmpeg(options: FfmpegOptions = {}): Promise<Ffmpeg> {
   } catch (error) {
     // It may be installed while Earmark runs.
     found.delete(path);
+    if ((error as { killed?: boolean }).killed) {
+      throw new AudioError('TIMEOUT', `${path} did not start within ${probeMs / 1000} seconds.`, {
+        cause: error,
+      });
+    }
     throw new AudioError('FFMPEG_MISSING', missing(path), { cause: error });
   }
 }
 
 async function probe(path: string): Promise<Ffmpeg> {
-  const { stdout, stderr } = await run(path, ['-hide_banner', '-version'], { timeout: 10_000 });
+  const { stdout, stderr } = await run(path, ['-hide_banner', '-version'], { timeout: probeMs });
   const said = stdout + stderr;
   const soxr = said.includes('--enable-libsoxr');
   return {
     path,
     version: /version (\S+)/.exec(said)?.[1] ?? 'unknown',
-    // ffmpeg's own resampler lets aliases through at -43 dB unless its filter is made longer.
+    // ffmpeg's own resampler lets aliases through at -43 dB unless its filter is made longer. Without the bound, floats
+    // of two channels are mixed to up to 1.4: 3 dB louder than the same sound in a WAV file, and clipped.
     resample: (sampleRate) =>
-      soxr
-        ? `aresample=${sampleRate}:resampler=soxr`
-        : `aresample=${sampleRate}:filter_size=64:phase_shift=10:cutoff=0.97`,
+      `aresample=${sampleRate}:rematrix_maxval=1:${soxr ? 'resampler=soxr' : 'filter_size=64:phase_shift=10:cutoff=0.97'}`,
   };
 }
 

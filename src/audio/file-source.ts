@@ -179,8 +179,12 @@ function lastLine(text: string): string {
     .slice(0, 300);
 }
 
-/** The same error with the file's name before it. */
+/** The same error with the file's name before it; one of the disk is the file's too. */
 function named(error: unknown, path: string): unknown {
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  if (syscall === 'read') {
+    return new AudioError('DECODE_FAILED', `${path}: It cannot be read (${code}).`, { cause: error });
+  }
   if (!(error instanceof AudioError) || error.code === 'CANCELLED' || error.code === 'FFMPEG_MISSING')
     return error;
   return new AudioError(error.code, `${path}: ${error.message}`, { cause: error.cause });

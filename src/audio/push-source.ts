@@ -32,8 +32,16 @@ export class PushSource implements AudioSource {
     this.#queue = liveQueue(options, options.onEvent);
   }
 
-  /** Adds mono samples in [-1, 1]; they may be changed in place. */
+  /**
+   * Adds mono samples in [-1, 1]; they may be changed in place. What is not a number becomes silence, what is louder
+   * is clipped.
+   */
   push(samples: Float32Array, sampleRate: number): void {
+    // One that is none would stay in the filters for good.
+    for (let i = 0; i < samples.length; i++) {
+      const sample = samples[i]!;
+      if (!(sample >= -1 && sample <= 1)) samples[i] = Number.isFinite(sample) ? Math.sign(sample) : 0;
+    }
     if (this.#builder.startedAt === undefined) {
       this.#builder.startedAt = Date.now() - (samples.length * 1000) / sampleRate;
       this.#options.onEvent?.({ type: 'started', sourceId: this.info.sourceId, via: 'push' });

@@ -14,8 +14,9 @@ export interface Recorder {
 
 const arecord: Recorder = {
   name: 'arecord',
+  // Without the plug a card that has only rates of its own records at one of those, and with -q says nothing of it.
   args: (device = 'default', sampleRate) => [
-    ...['-q', '-D', device, '-f', 'S16_LE', '-r', String(sampleRate), '-c', '1', '-t', 'raw'],
+    ...['-q', '-D', `plug:'${device}'`, '-f', 'S16_LE', '-r', String(sampleRate), '-c', '1', '-t', 'raw'],
     ...['--buffer-time=500000', '--period-time=20000'],
   ],
   lostMs: (line) => {

@@ -1,4 +1,4 @@
-import { AudioError } from './audio-error.ts';
+import { refuseOutside } from './audio-error.ts';
 import { energyBand } from './frequency-range.ts';
 import { measureLevel } from './level.ts';
 import type { PcmChunk, SoundSegment } from './pcm.ts';
@@ -7,7 +7,7 @@ import { SoundGate } from './sound-gate.ts';
 export interface SoundSegmenterOptions {
   /** How far a sound must rise over the background, in decibels, 3 to 60. Default 10. */
   thresholdDb?: number;
-  /** Milliseconds of audio kept before and after the sound, 0 to 1,000. Default 60. */
+  /** Milliseconds of audio kept before and after the sound (after it no more than `hangOverMs`), 0 to 1,000. Default 60. */
   preRollMs?: number;
   /**
    * Milliseconds of quiet after which a sound counts as over, 20 to 10,000. Default 150: longer joins barks
@@ -76,10 +76,7 @@ export class SoundSegmenter {
   constructor(options: SoundSegmenterOptions = {}) {
     this.#options = { ...defaults, ...options };
     for (const [name, [low, high]] of Object.entries(limits)) {
-      const value = this.#options[name as keyof SoundSegmenterOptions];
-      if (!(value >= low && value <= high)) {
-        throw new AudioError('INVALID_ARGUMENT', `${name} is ${value}; it must be ${low} to ${high}.`);
-      }
+      refuseOutside(name, this.#options[name as keyof SoundSegmenterOptions], low, high);
     }
   }
 
@@ -218,7 +215,9 @@ export class SoundSegmenter {
     const source = this.#source!;
     const roll = this.#samples(this.#options.preRollMs);
     const first = Math.max(this.#audioStart, sound.continued ? sound.start : sound.start - roll);
-    const last = Math.min(this.#audioStart + this.#filled, cut ? end : end + roll);
+    // No further than was judged: how the audio was cut into chunks must not matter.
+    const judged = Math.min(this.#frameStart + this.#gate!.frame, this.#audioStart + this.#filled);
+    const last = Math.min(judged, cut ? end : end + roll);
     const heard = this.#audio.subarray(sound.start - this.#audioStart, end - this.#audioStart);
     const excess = sound.spectrum.map((power, bin) => Math.max(0, power - 2 * sound.background[bin]!));
     const segment: SoundSegment = {

@@ -55,6 +55,13 @@ export function urlSource(url: string, options: UrlSourceOptions = {}): AudioSou
   };
 }
 
+/**
+ * What ffmpeg says of a connection that broke before the end, for it takes that for the end. Where the server has not
+ * said how long it is, "should be" is the largest number of 20 digits, and the end is the end.
+ */
+const lostConnection =
+  /^https?:\S+: Connection (reset|timed out)|ends prematurely at \d+, should be \d{1,19}$/;
+
 export function parseAddress(url: string): URL {
   const address = URL.canParse(url) ? new URL(url) : undefined;
   if (address === undefined || !Object.hasOwn(schemes, address.protocol)) {
@@ -72,8 +79,12 @@ async function* listen(
   options: UrlSourceOptions & { sampleRate: number; silenceMs: number; live: boolean },
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Float32Array, void, undefined> {
+  let whole = true;
+  const onStderr = (line: string) => {
+    if (lostConnection.test(line)) whole = false;
+  };
   try {
-    yield* ffmpegAudio({ ...options, input: inputOptions(address), signal });
+    yield* ffmpegAudio({ ...options, input: inputOptions(address), signal, onStderr });
   } catch (error) {
     if (error instanceof ChildFailedError) throw streamError(error, address);
     if (error instanceof AudioError && error.code === 'TIMEOUT') {
@@ -82,6 +93,7 @@ async function* listen(
     throw error;
   }
   if (options.live) throw new AudioError('STREAM', `${shown} ended.`);
+  if (!whole) throw new AudioError('STREAM', `${shown}: the connection was lost before the end.`);
 }
 
 /** ffmpeg's options for an address. */
@@ -99,12 +111,15 @@ function withoutLogin({ protocol, host, pathname }: URL): string {
   return `${protocol}//${host}${pathname}`;
 }
 
+/** Shorter ones would be found in the middle of other words; ffmpeg has them in the address only. */
+const leastSecret = 4;
+
 /** ffmpeg repeats the address in its messages. */
 function withoutSecrets(text: string, address: URL): string {
-  let clean = text;
+  let clean = text.replace(/\/\/[^\s/]*@/g, '//…@').replace(/\?\S+?(?=:?(\s|$))/g, '?…');
   for (const secret of [address.username, address.password, address.search.slice(1)]) {
     for (const form of [secret, safeDecode(secret)]) {
-      if (form !== '') clean = clean.replaceAll(form, '…');
+      if (form.length >= leastSecret) clean = clean.replaceAll(form, '…');
     }
   }
   return clean;

@@ -1,4 +1,5 @@
 import type { Observable, OperatorFunction } from 'rxjs';
+import { AudioError } from '../audio/audio-error.ts';
 import { BoundedQueue, type Overflow } from '../audio/bounded-queue.ts';
 import { PullObservable } from './pull-observable.ts';
 
@@ -24,6 +25,13 @@ export function pullOperator<In, Out>(
   options: PushOptions = {},
   markGap: MarkGap<In> = (value) => value,
 ): OperatorFunction<In, Out> {
+  const { buffer = 64 } = options;
+  if (!Number.isInteger(buffer) || buffer < 1 || buffer > 65_536) {
+    throw new AudioError(
+      'INVALID_ARGUMENT',
+      `buffer is ${buffer}; it must be a whole number of 1 to 65,536.`,
+    );
+  }
   return (source) => {
     if (source instanceof PullObservable) {
       return new PullObservable<Out>((signal) => transform(source.session(signal), signal));

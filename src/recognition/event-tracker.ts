@@ -5,7 +5,8 @@ export interface EventTrackerOptions {
   confirmations?: number;
   /**
    * Once announced, an event lasts until its label has not been heard for so many milliseconds of audio; it is
-   * announced once. 0 to 3,600,000. Default 2,000; 0 announces every window.
+   * announced once. 0 to 3,600,000. Default 2,000; 0 announces every window, from the one on that is believed until
+   * another label or none is heard, each as an event of its own.
    */
   holdBackMs?: number;
 }
@@ -49,6 +50,8 @@ export interface TrackedWindow {
 /** What goes on in one source. */
 interface Hearing {
   candidate?: SoundEvent;
+  /** Without a hold-back: the label that was confirmed, as long as each window says it. */
+  sure?: string;
   /** Announced and not over yet, by label. */
   readonly going: Map<string, SoundEvent>;
   /** Seconds. */
@@ -83,6 +86,7 @@ export class EventTracker {
     const anew = startTime <= source.lastStart;
     source.lastStart = startTime;
     if (gap || anew || label === undefined) delete source.candidate;
+    if (gap || anew || label !== source.sure || holdBackMs > 0) delete source.sure;
     const over = (event: SoundEvent) =>
       anew || holdBackMs === 0 || startTime - event.endTime > holdBackMs / 1000;
     const ended = [...source.going.values()].filter(over);
@@ -97,11 +101,12 @@ export class EventTracker {
         source.candidate = { label, startTime, endTime, windows: 0, ...origin };
       }
       extend(source.candidate, heard);
-      announce = source.candidate.windows >= confirmations;
+      announce = source.candidate.windows >= confirmations || source.sure === label;
       if (announce) {
         event = source.candidate;
         delete source.candidate;
         if (holdBackMs > 0) source.going.set(label, event);
+        else if (confirmations > 1) source.sure = label;
       }
     }
     ended.push(...this.#keep(sourceId, source));
@@ -124,7 +129,7 @@ export class EventTracker {
   #keep(sourceId: string | undefined, source: Hearing): SoundEvent[] {
     // Taken out and put back: the Map's order is then that of hearing.
     this.#sources.delete(sourceId);
-    if (source.candidate === undefined && source.going.size === 0) return [];
+    if (source.candidate === undefined && source.sure === undefined && source.going.size === 0) return [];
     this.#sources.set(sourceId, source);
     return this.#sources.size > mostSources ? this.endSource(this.#sources.keys().next().value) : [];
   }

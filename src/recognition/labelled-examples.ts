@@ -31,11 +31,12 @@ export class LabelledExamples {
   readonly labels: readonly string[];
   /** That made their vectors, where it is known. */
   readonly encoder: EncoderIdentity | undefined;
+  /** Of each vector; 0 where there is none. */
+  readonly dimensions: number;
   readonly #patterns: readonly StoredPattern[];
   readonly #labelOf: Uint16Array;
   /** One row of length 1 for each example. */
   readonly #rows: Float32Array;
-  readonly #dimensions: number;
   /** Similarity to each row of the sound that was asked for last. */
   readonly #similarities: Float32Array;
   /** For each label, the rows that were taught as not being it. */
@@ -43,9 +44,9 @@ export class LabelledExamples {
 
   constructor(patterns: readonly StoredPattern[], encoder?: EncoderIdentity) {
     this.encoder = encoder;
-    this.#dimensions = patterns[0]?.pattern.features.length ?? 0;
+    this.dimensions = patterns[0]?.pattern.features.length ?? 0;
     // What another encoder has made cannot be compared.
-    this.#patterns = patterns.filter(({ pattern }) => pattern.features.length === this.#dimensions);
+    this.#patterns = patterns.filter(({ pattern }) => pattern.features.length === this.dimensions);
     const names = new Set(this.#patterns.flatMap(({ metadata }) => metadata.label ?? []));
     this.labels = [...names];
     const index = new Map(this.labels.map((label, i) => [label, i]));
@@ -53,10 +54,10 @@ export class LabelledExamples {
       this.#patterns,
       ({ metadata }) => index.get(metadata.label ?? '') ?? noLabel,
     );
-    this.#rows = new Float32Array(this.#patterns.length * this.#dimensions);
+    this.#rows = new Float32Array(this.#patterns.length * this.dimensions);
     this.#similarities = new Float32Array(this.#patterns.length);
     for (const [row, { pattern, metadata }] of this.#patterns.entries()) {
-      this.#rows.set(unit(pattern.features), row * this.#dimensions);
+      this.#rows.set(unit(pattern.features), row * this.dimensions);
       for (const refused of refusedLabels(metadata)) {
         this.#refusals.set(refused, [...(this.#refusals.get(refused) ?? []), row]);
       }
@@ -97,14 +98,13 @@ export class LabelledExamples {
 
   /** How like a sound is to each label, and to what was taught as not being it. */
   score(features: Float32Array): LabelScore[] {
-    if (features.length !== this.#dimensions) return [];
     this.#compare(unit(features));
     return this.#scores(() => true);
   }
 
   /** The scores of example `row` as if it and other cuts of the same hearing had not been taught. */
   scoreWithout(row: number): LabelScore[] {
-    this.#compare(this.#rows.subarray(row * this.#dimensions, (row + 1) * this.#dimensions));
+    this.#compare(this.#rows.subarray(row * this.dimensions, (row + 1) * this.dimensions));
     return this.#scores((other) => other !== row && !this.#sameHearing(row, other));
   }
 
@@ -117,7 +117,7 @@ export class LabelledExamples {
 
   #compare(vector: Float32Array): void {
     const rows = this.#rows;
-    const dimensions = this.#dimensions;
+    const dimensions = this.dimensions;
     for (let row = 0; row < this.#similarities.length; row++) {
       let sum = 0;
       for (let i = 0, at = row * dimensions; i < dimensions; i++, at++) sum += vector[i]! * rows[at]!;

@@ -1,6 +1,7 @@
 import type { Observable, Subscription } from 'rxjs';
-import { AudioError } from '../audio/audio-error.ts';
+import { refuseOutside } from '../audio/audio-error.ts';
 import type { EncoderIdentity, StoredPattern } from '../pattern.ts';
+import { checkFeatures } from '../storage/checked-pattern.ts';
 import { refuseOtherEncoder } from '../storage/encoder-mismatch.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
 import { backgroundLabel } from './background-label.ts';
@@ -62,13 +63,15 @@ export class Recogniser {
   /**
    * Knows each example that is in the memory by now; the thresholds follow as soon as they are learnt. `encoder` is the
    * one that made the features, when known.
-   * @throws StorageError of the memory; `ENCODER_MISMATCH` where another encoder filled it.
+   * @throws StorageError of the memory; `ENCODER_MISMATCH` where another encoder filled it, `DIMENSIONS` where its
+   * vectors are of another length.
    */
   async recognise(features: Float32Array, encoder?: EncoderIdentity): Promise<Recognition> {
     const first = this.#examples === undefined;
     const examples = await this.#read();
     if (encoder !== undefined && examples.encoder !== undefined)
       refuseOtherEncoder(examples.encoder, encoder);
+    if (examples.size > 0) checkFeatures(features, examples.dimensions);
     if (this.#unlearnt) {
       const learning = this.#learn();
       if (first) await learning;
@@ -145,11 +148,6 @@ export class Recogniser {
       },
     });
   }
-}
-
-function refuseOutside(name: string, value: number, lowest: number, highest: number): void {
-  if (value >= lowest && value <= highest) return;
-  throw new AudioError('INVALID_ARGUMENT', `${name} is ${value}; it must be ${lowest} to ${highest}.`);
 }
 
 function decide(

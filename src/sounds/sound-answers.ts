@@ -3,6 +3,21 @@ import type { LabelSummary } from './catalogue.ts';
 import type { MapProgress } from './map-progress.ts';
 import type { SoundSummary } from './sound-summary.ts';
 
+/** Why a memory does not open. */
+export interface MemoryProblem {
+  message: string;
+  /** Whether it is tried again by itself. */
+  retryable: boolean;
+}
+
+/** A memory of the deployed flows; one that does not open has no sounds. */
+export interface MemorySummary {
+  id: string;
+  name: string;
+  sounds: number;
+  problem?: MemoryProblem;
+}
+
 export interface SoundPage {
   sounds: SoundSummary[];
   /** Give it to the next call with the same search. Absent on the last page. */

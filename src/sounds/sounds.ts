@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PatternMetadata, StoredPattern } from '../pattern.ts';
-import type { FeatureStorage } from '../storage/index.ts';
+import type { FeatureStorage, StorageError } from '../storage/index.ts';
 import { refusedLabels } from '../storage/refused-labels.ts';
 import { type ClipPicture, clipPicture } from './clip-picture.ts';
 import { cosine } from './cosine.ts';
@@ -320,7 +320,13 @@ export class Sounds {
         await this.#memory.storePattern(pattern, { ...metadata, ...after }, clip && { clip });
       } else {
         const metadata = { label: undefined, notLabel: undefined, ...after };
-        await this.#memory.updatePattern(id, { metadata: metadata as Partial<PatternMetadata> });
+        try {
+          await this.#memory.updatePattern(id, { metadata: metadata as Partial<PatternMetadata> });
+        } catch (error) {
+          // Deleted since it was read, perhaps by retention; the others are named all the same.
+          if ((error as StorageError).code === 'NOT_FOUND') return;
+          throw error;
+        }
       }
       changes.push({ id, before, after, ...(heard && { heard }) });
     };

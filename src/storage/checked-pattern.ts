@@ -4,7 +4,8 @@ import type { NewStoredPattern } from './feature-storage.ts';
 import { encodeRecordText, type RecordDraft } from './record.ts';
 import { StorageError } from './storage-error.ts';
 
-const longestText = 512;
+/** Of ids, labels, types, sources and tags, in bytes. */
+export const longestText = 512;
 const longestMetadata = 65_536;
 const largestClip = 16 * 1024 * 1024;
 /** Far above any encoder's output, and low enough that sums of squares stay finite in float32. */
@@ -148,6 +149,7 @@ function checkClip(clip: unknown, budget: number): Uint8Array<ArrayBuffer> | und
   if (!(clip instanceof Uint8Array) || clip.length === 0 || clip.length > largestClip) {
     throw invalid('clip', `must be a Uint8Array of 1 to ${largestClip} bytes`);
   }
+  if (budget === 0) return undefined;
   if (clip.length > budget) {
     throw new StorageError(
       'INVALID_ARGUMENT',

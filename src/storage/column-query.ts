@@ -1,5 +1,7 @@
+import type { StoredPattern } from '../pattern.ts';
 import type { CheckedQuery, Range, SortKey } from './checked-query.ts';
 import { blockRows, type ColumnBlock, type PatternColumns } from './pattern-columns.ts';
+import { refusedLabels } from './refused-labels.ts';
 import { StorageError } from './storage-error.ts';
 
 /** Where a page ended. */
@@ -79,10 +81,6 @@ export function matchesRow(columns: PatternColumns, query: CheckedQuery, slot: n
   const block = columns.blocks[Math.floor(slot / blockRows)];
   const row = slot % blockRows;
   if (block === undefined || block.type[row] === 0) return false;
-  const has = (wanted: string | undefined, stored: string | undefined) =>
-    wanted === undefined || wanted === stored;
-  const overlaps = (range: Range | undefined, from: number, to: number) =>
-    range === undefined || (from <= range.max && to >= range.min);
   return (
     has(query.type, columns.types.text(block.type[row]!)) &&
     has(query.sourceId, columns.sources.text(block.source[row]!)) &&
@@ -94,6 +92,31 @@ export function matchesRow(columns: PatternColumns, query: CheckedQuery, slot: n
     (query.confidence === undefined || block.confidence[row]! >= query.confidence) &&
     columns.tags.contains(block.tags[row]!, query.tags)
   );
+}
+
+/** The same for a pattern as it was read: its record may be newer than its row. */
+export function matchesPattern(query: CheckedQuery, { pattern, metadata }: StoredPattern): boolean {
+  const { type, startTime, endTime, frequencyRange, confidence } = pattern;
+  const { sourceId, label, createdAt, tags = [] } = metadata;
+  return (
+    has(query.type, type) &&
+    has(query.sourceId, sourceId) &&
+    has(query.label, label) &&
+    (query.notLabel === undefined || refusedLabels(metadata).includes(query.notLabel)) &&
+    overlaps(query.time, startTime, endTime) &&
+    overlaps(query.frequency, frequencyRange.low, frequencyRange.high) &&
+    overlaps(query.created, createdAt, createdAt) &&
+    (query.confidence === undefined || confidence >= query.confidence) &&
+    query.tags.every((tag) => tags.includes(tag))
+  );
+}
+
+function has(wanted: string | undefined, stored: string | undefined): boolean {
+  return wanted === undefined || wanted === stored;
+}
+
+function overlaps(range: Range | undefined, from: number, to: number): boolean {
+  return range === undefined || (from <= range.max && to >= range.min);
 }
 
 /** The first `limit` matches after `after`, in the query's order; ties are broken by id, in UTF-16 order. */
@@ -121,6 +144,16 @@ export async function firstMatches(
     }
   });
   return best.matches();
+}
+
+/** The `count` slots whose ids come first; what is gone by now is left out. */
+export function firstById(columns: PatternColumns, slots: Uint32Array, count: number): number[] {
+  const best = new FirstRows(count, false);
+  for (const slot of slots) {
+    const id = columns.id(slot);
+    if (id !== undefined) best.offer(0, id, slot, true);
+  }
+  return best.matches().map(({ slot }) => slot);
 }
 
 export function encodeCursor(query: CheckedQuery, position: Position): string {

@@ -175,6 +175,17 @@ export class FeatureVectorDatabase {
     }
   }
 
+  /** The slots that transactions after `sequence` changed; all, where the change log does not reach back so far. */
+  slotsChangedSince(sequence: number): Set<number> {
+    const changed = new Set<number>();
+    if (!this.remembersSince(sequence)) {
+      for (let slot = 0; slot < this.state().slots; slot++) changed.add(slot);
+      return changed;
+    }
+    for (const { slots } of this.changedSince(sequence)) for (const slot of slots) changed.add(slot);
+    return changed;
+  }
+
   /** Whether the change log tells all that happened after `sequence`. */
   remembersSince(sequence: number): boolean {
     const state = this.state();

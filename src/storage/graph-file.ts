@@ -36,9 +36,9 @@ export function verifySavedGraph(folder: string, owner: GraphOwner): GraphSideca
   }
   if (
     sidecar?.format !== 'earmark-graph.v1' ||
-    typeof sidecar.file !== 'string' ||
-    !isGraphFile(sidecar.file) ||
     !Number.isSafeInteger(sidecar.sequence) ||
+    // A later transaction than the graph's own would hide what was stored in between.
+    sidecar.file !== graphFileName(sidecar.sequence) ||
     !Number.isSafeInteger(sidecar.count)
   ) {
     return { refused: 'has a damaged sidecar' };

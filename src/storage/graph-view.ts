@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { Index, type MetricKind, ScalarKind } from 'usearch';
 import type { DistanceMetric } from './options.ts';
 import type { GraphSidecar } from './search-request.ts';
@@ -27,7 +28,13 @@ export class GraphView {
   constructor(file: string, sidecar: GraphSidecar) {
     this.sequence = sidecar.sequence;
     this.#index = newGraph(sidecar.dimensions, sidecar.distanceMetric);
-    this.#index.view(file);
+    // The writing process may remove it at any moment, and where usearch cannot open a file it closes descriptor 0.
+    const descriptor = openSync(file, 'r');
+    try {
+      this.#index.view(process.platform === 'linux' ? `/proc/self/fd/${descriptor}` : file);
+    } finally {
+      closeSync(descriptor);
+    }
   }
 
   get count(): number {

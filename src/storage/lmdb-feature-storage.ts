@@ -106,10 +106,9 @@ export class LmdbFeatureStorage implements FeatureStorage {
         throw new StorageError('INVALID_ARGUMENT', 'An update is an object {pattern?, metadata?}.');
       }
       for (let attempt = 1; ; attempt++) {
-        memory.database.refresh();
+        const old = memory.repository.get(id);
         const slot = memory.database.slotOf(id);
         const expected = slot === undefined ? undefined : memory.database.sequenceOf(slot);
-        const old = slot === undefined ? undefined : memory.repository.read(slot);
         if (expected === undefined || old === undefined)
           throw new StorageError('NOT_FOUND', `There is no pattern "${id}".`);
         const { lastModified: _, ...metadata } = old.metadata;
@@ -144,11 +143,12 @@ export class LmdbFeatureStorage implements FeatureStorage {
       memory.writer;
       const checked = checkQuery(query);
       const { repository } = memory;
+      const { sequence } = repository;
       const slots =
         checked.limit === undefined
           ? await repository.matching(checked)
           : await repository.ordered(checked, checked.limit);
-      return slots.length === 0 ? 0 : memory.removeSlots(slots);
+      return slots.length === 0 ? 0 : memory.removeSlots(slots, sequence);
     });
   }
 
@@ -224,7 +224,8 @@ export class LmdbFeatureStorage implements FeatureStorage {
         const total = memory.repository.columns.count;
         const candidateCount = candidates?.length ?? total;
         const found = await memory.index.search(vector, asked, candidates);
-        const patterns: SimilarPatterns = await memory.repository.readMany(found.slots, (slot) =>
+        const slots = memory.repository.nearest(found, asked);
+        const patterns: SimilarPatterns = await memory.repository.readMany(slots, (slot) =>
           this.#similar(memory, likeness, slot, where),
         );
         // What was deleted since it was found leaves its place to the next best. More are asked for, since the
@@ -334,9 +335,7 @@ export class LmdbFeatureStorage implements FeatureStorage {
     slot: number,
     where: CheckedQuery | undefined,
   ): SimilarPattern | undefined {
-    if (memory.repository.columns.id(slot) === undefined) return undefined;
-    if (where !== undefined && !memory.repository.matches(where, slot)) return undefined;
-    const stored = memory.repository.read(slot);
+    const stored = memory.repository.readMatch(slot, where);
     if (stored === undefined) return undefined;
     return {
       ...stored,

@@ -183,6 +183,8 @@ class Walk {
     if (this.#seen.has(page)) return 'is used twice';
     this.#seen.add(page);
     if (Number(bytes.readBigUInt64LE(0)) !== page) return 'is not where it belongs';
+    // LMDB would take it for a page that it may write to.
+    if (bytes.readBigUInt64LE(8) > this.#meta.transaction) return 'is of a transaction to come';
     if (bytes.readUInt16LE(18) !== (isLeaf ? leafPage : branchPage)) return 'is of the wrong kind';
     const lower = bytes.readUInt16LE(20);
     const upper = bytes.readUInt16LE(22);

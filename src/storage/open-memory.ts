@@ -118,6 +118,10 @@ export class OpenMemory {
       this.index.open({ folder, ...owner, persisted: persistIndexOnDisk, readOnly }),
       this.#fillColumns(),
     ]);
+    // The search thread may have looked first, and another process have written since.
+    const { sequence } = this.repository;
+    if (opened.sequence < sequence)
+      this.index.refresh(Uint32Array.from(this.database.slotsChangedSince(opened.sequence)), sequence);
     if (this.#writer !== undefined) {
       const { database, repository, index } = this;
       await removeRefused(folder, {
@@ -167,7 +171,7 @@ export class OpenMemory {
     }
     database.refresh();
     const { sequence } = database.state();
-    const changed = changedSlots(database, saved);
+    const changed = Uint32Array.from(database.slotsChangedSince(saved));
     await repository.readSlots(changed.length, (n) => changed[n]!);
     repository.sequence = sequence;
     return saved;
@@ -225,9 +229,7 @@ export class OpenMemory {
       const state = this.database.state();
       const { sequence } = this.repository;
       if (state.sequence === sequence) return;
-      const changed = this.database.remembersSince(sequence)
-        ? changedSlots(this.database, sequence)
-        : Uint32Array.from({ length: state.slots }, (_, slot) => slot);
+      const changed = Uint32Array.from(this.database.slotsChangedSince(sequence));
       await this.#refreshSlots(changed, state.sequence);
       this.#followed += changed.length;
       if (this.#followed < graphLooksEvery) return;
@@ -240,6 +242,7 @@ export class OpenMemory {
   async enforceRetention(): Promise<void> {
     const { maxPatterns, maxAge } = this.#options;
     const { repository } = this;
+    const { sequence } = repository;
     const slots = new Set<number>();
     if (maxAge !== undefined) {
       const max = Date.now() - maxAge;
@@ -247,16 +250,16 @@ export class OpenMemory {
     }
     const surplus = maxPatterns === undefined ? 0 : repository.columns.count - maxPatterns;
     if (surplus > slots.size) for (const slot of await repository.oldest(surplus)) slots.add(slot);
-    const forgotten = await this.removeSlots([...slots]);
+    const forgotten = await this.removeSlots([...slots], sequence);
     if (forgotten > 0) {
       const message = `${forgotten} of the oldest patterns were forgotten, as maxPatterns and maxAge ask.`;
       this.report({ kind: 'retention', message, count: forgotten });
     }
   }
 
-  /** Removes the patterns that are in these slots now. One that changes before its turn comes stays. */
-  async removeSlots(slots: number[] | Uint32Array): Promise<number> {
-    const { columns, sequence } = this.repository;
+  /** Removes the patterns that were in these slots after transaction `sequence`. What changed since stays. */
+  async removeSlots(slots: number[] | Uint32Array, sequence: number): Promise<number> {
+    const { columns } = this.repository;
     let removed = 0;
     for (let i = 0; i < slots.length; i += removedAtOnce) {
       const some = [...slots.slice(i, i + removedAtOnce)].filter(
@@ -389,10 +392,4 @@ export class OpenMemory {
       ...(id === undefined ? {} : { id }),
     });
   }
-}
-
-function changedSlots(database: FeatureVectorDatabase, sequence: number): Uint32Array {
-  const changed = new Set<number>();
-  for (const { slots } of database.changedSince(sequence)) for (const slot of slots) changed.add(slot);
-  return Uint32Array.from(changed);
 }

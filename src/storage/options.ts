@@ -44,7 +44,7 @@ export interface FeatureStorageOptions {
   maxAge?: number;
   /**
    * Bytes of audio clips to keep. When more are stored, the clips stored longest ago are dropped; their
-   * patterns stay. @default 268435456 (256 MiB)
+   * patterns stay. With 0 no clip is kept. @default 268435456 (256 MiB)
    */
   clipBudgetBytes?: number;
   /** Reads only; may be opened while another process writes, and sees its changes. @default false */

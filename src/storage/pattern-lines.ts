@@ -8,7 +8,7 @@ const longestLine = 24 * 1024 * 1024;
 /** One pattern as a line of JSON, without the line break: `features` and `clip` are base64, float32 little-endian. */
 export function encodePatternLine(stored: StoredPattern, clip: Uint8Array | undefined): string {
   const { features, ...pattern } = stored.pattern;
-  return JSON.stringify({
+  const line = JSON.stringify({
     pattern: {
       ...pattern,
       features: base64(new Uint8Array(features.buffer, features.byteOffset, features.byteLength)),
@@ -16,6 +16,8 @@ export function encodePatternLine(stored: StoredPattern, clip: Uint8Array | unde
     metadata: stored.metadata,
     ...(clip === undefined ? {} : { clip: base64(clip) }),
   });
+  // JSON lets them stand in a text, but Node's readline ends a line at them.
+  return line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
 export function decodePatternLine(line: unknown, number: number): NewStoredPattern {

@@ -4,8 +4,10 @@ import {
   countMatches,
   decodeCursor,
   encodeCursor,
+  firstById,
   firstMatches,
   type Match,
+  matchesPattern,
   matchesRow,
   matchingSlots,
 } from './column-query.ts';
@@ -14,6 +16,7 @@ import type { FeatureVectorDatabase } from './feature-vector-database.ts';
 import { blockRows, PatternColumns } from './pattern-columns.ts';
 import { isRecordWhole, readRecord, readRecordHead, readRecordText } from './record.ts';
 import { refusedLabels } from './refused-labels.ts';
+import type { SearchReply } from './search-request.ts';
 
 /** Patterns fetched before the event loop gets a turn: about three milliseconds. */
 const fetchedAtOnce = 256;
@@ -113,7 +116,19 @@ export class PatternRepository {
   get(id: string): StoredPattern | undefined {
     this.#database.refresh();
     const slot = this.#database.slotOf(id);
-    return slot === undefined ? undefined : this.read(slot);
+    const stored = slot === undefined ? undefined : this.read(slot);
+    if (stored === undefined || stored.pattern.id === id) return stored;
+    // Nothing tells whether the id or its place was damaged.
+    this.#onDamage(slot!);
+    return undefined;
+  }
+
+  /** The pattern that a row shows, if its record, which may be newer, is of the same one and meets the criteria too. */
+  readMatch(slot: number, query: CheckedQuery | undefined): StoredPattern | undefined {
+    const id = this.columns.id(slot);
+    const stored = id === undefined ? undefined : this.read(slot);
+    if (stored === undefined || stored.pattern.id !== id) return undefined;
+    return query === undefined || matchesPattern(query, stored) ? stored : undefined;
   }
 
   /** Makes something of each that was found, in order; what is undefined when its turn comes is left out. */
@@ -136,7 +151,7 @@ export class PatternRepository {
   /** What is gone, or no longer matches, when its turn comes is left out. */
   #readMatches(matches: Match[], query: CheckedQuery): Promise<StoredPattern[]> {
     return this.readMany(matches, ({ slot, id }) =>
-      this.columns.id(slot) === id && matchesRow(this.columns, query, slot) ? this.read(slot) : undefined,
+      this.columns.id(slot) === id ? this.readMatch(slot, query) : undefined,
     );
   }
 
@@ -202,6 +217,16 @@ export class PatternRepository {
   async count(query: CheckedQuery): Promise<number> {
     await this.breathe();
     return countMatches(this.columns, query);
+  }
+
+  /**
+   * The first `count` of what a search found. As alike as the last of them may be all others, as in a memory of a muted
+   * microphone; of those the ids decide before anything is read.
+   */
+  nearest({ slots, similarities }: SearchReply, count: number): Uint32Array | number[] {
+    if (slots.length <= count) return slots;
+    const tied = similarities.indexOf(similarities[count - 1]!);
+    return [...slots.subarray(0, tied), ...firstById(this.columns, slots.subarray(tied), count - tied)];
   }
 
   matching(query: CheckedQuery): Promise<Uint32Array<ArrayBuffer>> {

@@ -15,6 +15,7 @@ export interface WriterOpenRequest {
 
 /** Pages that a transaction needs beside its records. */
 const spareBytes = 1024 * 1024;
+const readersCheckedEvery = 10_000;
 
 let database: FeatureVectorDatabase;
 let lock: WriterLock;
@@ -29,6 +30,7 @@ const waiting: {
   reject: (error: unknown) => void;
 }[] = [];
 let scheduled = false;
+let readersChecked = -Infinity;
 
 serveRequests<WriterOpenRequest | WriteRequest | { kind: 'close' }>({ niceness: 5 }, async (request) => {
   switch (request.kind) {
@@ -60,6 +62,7 @@ function commit(): void {
   scheduled = false;
   const group = waiting.splice(0);
   try {
+    forgetDeadReaders();
     write(group);
   } catch (error) {
     if (group.length === 1) {
@@ -75,6 +78,14 @@ function commit(): void {
       }
     }
   }
+}
+
+/** For a process that was killed while it read, LMDB keeps the pages of that time: the file would grow for ever. */
+function forgetDeadReaders(): void {
+  const now = performance.now();
+  if (now - readersChecked < readersCheckedEvery) return;
+  readersChecked = now;
+  database.root.readerCheck();
 }
 
 /** LMDB tells a write that the disk cut short as an input/output error. */

@@ -62,6 +62,8 @@ export interface SearchState {
 }
 
 export interface SearchOpenReply {
+  /** The last transaction when it began to read; of later ones it must be told. */
+  sequence: number;
   /** The graph that is in use, if any. */
   sidecar?: GraphSidecar;
   /** Patterns that it does not know yet. */

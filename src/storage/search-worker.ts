@@ -30,10 +30,12 @@ serveRequests<SearchRequest>({ niceness: 5 }, async (request) => {
       }
       // Freed now: as garbage it would make V8 collect, with threads that then keep the processor from others.
       request.records.buffer.transfer(0);
+      search.told = request.sequence;
       return undefined;
     case 'changed':
       database.refresh();
       for (const slot of request.slots) search.changed(slot, request.sequence);
+      search.told = request.sequence;
       return undefined;
     case 'graph':
       search.useGraph(new GraphView(path.join(folder, request.sidecar.file), request.sidecar));
@@ -62,11 +64,11 @@ function open(request: Extract<SearchRequest, { kind: 'open' }>): SearchOpenRepl
   });
   setImmediate(fill);
   owner = request;
-  return request.persisted ? useSaved() : {};
+  return { ...(request.persisted && useSaved()), sequence: search.told };
 }
 
 /** Answers from the saved graph when it is whole, of this memory, and newer than the one in use. */
-function useSaved(): SearchOpenReply {
+function useSaved(): Omit<SearchOpenReply, 'sequence'> {
   let found = verifySavedGraph(folder, owner);
   // The writing process may have replaced it between the sidecar's and the graph's reading.
   if ('refused' in found) found = verifySavedGraph(folder, owner);

@@ -17,17 +17,22 @@ export async function verifyMemory(memory: OpenMemory, options: LongOperationOpt
   database.refresh();
   const { slots } = database.state();
   let checked = 0;
+  // What was written a moment ago is not shown yet.
+  let unshown = new Set<number>();
   for (let slot = 0; slot < slots; slot++) {
     if (slot % checkedAtOnce === 0) {
       refuseCancelled(options.signal);
       options.onProgress?.({ done: slot, total: slots });
       await new Promise(setImmediate);
+      await memory.follow();
       database.refresh();
+      unshown = database.slotsChangedSince(repository.sequence);
     }
     const record = database.record(slot);
     const row = columns.id(slot);
     if (record === undefined) {
-      if (row !== undefined) found('is remembered but has no record: open the memory again.', row);
+      if (row !== undefined && !unshown.has(slot))
+        found('is remembered but has no record: open the memory again.', row);
       continue;
     }
     checked += 1;
@@ -39,8 +44,7 @@ export async function verifyMemory(memory: OpenMemory, options: LongOperationOpt
     const { id } = readRecordText(record, identity.dimensions);
     if (database.slotOf(id) !== slot)
       found('is not found by its id: export the memory and import it into a new one.', id);
-    // A write that is just being shown has a newer record than row.
-    if (head.sequence <= repository.sequence && (row !== id || columns.sequence(slot) !== head.sequence)) {
+    if (!unshown.has(slot) && (row !== id || columns.sequence(slot) !== head.sequence)) {
       found('is not shown by queries as it is on disk: open the memory again.', id);
     }
   }

@@ -86,13 +86,16 @@ describe('fileSource', () => {
     });
   });
 
-  it('gives up on an ffmpeg that hangs, and ends it', async () => {
-    writeFileSync(
-      at('hang'),
-      '#!/bin/sh\n[ "$2" = "-version" ] && { echo version 1; exit; }\nexec sleep 60\n',
-    );
-    chmodSync(at('hang'), 0o755);
-    const reading = collect(fileSource(at('some.mp3'), { ffmpegPath: at('hang'), timeoutMs: 300 }).chunks());
+  it.each([
+    ['that hangs', 'exec sleep 60'],
+    ['that closes its output and goes on', 'exec >&- 2>&- sleep 60'],
+    ['whose child keeps its pipes', 'exec >&-; sleep 5 &'],
+  ])('gives up on an ffmpeg %s, and ends it', async (how, command) => {
+    const ffmpegPath = at(how);
+    writeFileSync(ffmpegPath, `#!/bin/sh\n[ "$2" = "-version" ] && { echo version 1; exit; }\n${command}\n`);
+    chmodSync(ffmpegPath, 0o755);
+    writeFileSync(at('some.mp3'), Buffer.from('fffb9064', 'hex'));
+    const reading = collect(fileSource(at('some.mp3'), { ffmpegPath, timeoutMs: 300 }).chunks());
     await expect(reading).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(liveChildren()).not.toContain('sleep');
   });
@@ -126,6 +129,27 @@ describe('fileSource', () => {
         expect(samples.length).toBeGreaterThan(8000);
       },
     );
+
+    it('hears two channels as loud as in a WAV file', async () => {
+      const stereo = ['-af', 'volume=6dB', '-ac', '2'];
+      encode('stereo.wav', ...stereo);
+      encode('stereo.flac', ...stereo);
+      const loudest = (samples: Float32Array) => samples.reduce((most, s) => Math.max(most, Math.abs(s)), 0);
+      const [wav, flac] = await Promise.all(
+        ['stereo.wav', 'stereo.flac'].map(async (name) =>
+          samplesOf(await collect(fileSource(at(name), { removeDc: false }).chunks())),
+        ),
+      );
+      expect(loudest(wav!)).toBeGreaterThan(0.6);
+      expect(loudest(flac!)).toBeCloseTo(loudest(wav!), 2);
+    });
+
+    it.each(['wide', 'free', 'skip'])('knows QuickTime that begins with "%s"', async (atom) => {
+      encode('new.mov', '-c:a', 'pcm_s16le');
+      const file = readFileSync(at('new.mov'), 'latin1').replace('ftyp', atom);
+      writeFileSync(at('old.mov'), file, 'latin1');
+      expect(samplesOf(await collect(fileSource(at('old.mov')).chunks())).length).toBe(16_000);
+    });
 
     it('takes a name for a name, whatever it looks like', async () => {
       for (const name of ['-i.flac', 'http:x.flac', 'a%03d.flac', "it's & $(odd).flac"]) {
@@ -220,6 +244,22 @@ describe('folderSource', () => {
     expect([...files]).toEqual([at('outer/a.wav'), at('outer/c.wav')]);
     expect(events.filter(({ type }) => type === 'skipped')).toMatchObject([
       { sourceId: at('outer/b'), error: { code: 'NOT_FOUND' } },
+    ]);
+  });
+
+  it.runIf(process.platform === 'linux')('goes on after a file that the disk does not give', async () => {
+    mkdirSync(at('disk'));
+    // Its first byte cannot be read.
+    symlinkSync('/proc/self/mem', at('disk/a.wav'));
+    writeFileSync(at('disk/b.wav'), encodeWav(sine(1000, 0.1), 16_000));
+    const events: SourceEvent[] = [];
+    const source = folderSource(at('disk'), { onEvent: (event) => events.push(event) });
+    expect(samplesOf(await collect(source.chunks())).length).toBe(1600);
+    expect(events.filter(({ type }) => type === 'skipped')).toMatchObject([
+      {
+        sourceId: at('disk/a.wav'),
+        error: { code: 'DECODE_FAILED', message: expect.stringContaining('EIO') },
+      },
     ]);
   });
 

@@ -15,6 +15,7 @@ import { measureFrequencyRange } from '../../src/audio/frequency-range.ts';
 import { measureLevel } from '../../src/audio/level.ts';
 import { type MicrophoneOptions, microphoneSource } from '../../src/audio/microphone.ts';
 import type { PcmChunk } from '../../src/audio/pcm.ts';
+import { recorderByName } from '../../src/audio/recorder.ts';
 import { noVirtualMicrophone, VirtualMicrophone } from '../virtual-microphone.ts';
 import { liveChildren } from './live-children.ts';
 import { collect, joined, sine } from './signals.ts';
@@ -202,6 +203,13 @@ function findTool(name: string): string {
   const folders = ['/bin', '/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
   return folders.map((folder) => join(folder, name)).find((file) => existsSync(file))!;
 }
+
+describe('arecord', () => {
+  it.each(['hw:1,0', undefined])('is to convert what the device %s has at another rate only', (device) => {
+    const args = recorderByName('arecord')!.args(device, 16_000);
+    expect(args[args.indexOf('-D') + 1]).toBe(`plug:'${device ?? 'default'}'`);
+  });
+});
 
 describe.skipIf(noVirtualMicrophone)(
   `microphoneSource with a virtual microphone${noVirtualMicrophone === undefined ? '' : ` (${noVirtualMicrophone})`}`,

@@ -16,6 +16,17 @@ describe('PushSource', () => {
     expect(chunks[0]!.startedAt).toBeGreaterThan(Date.now() - 10_000);
   });
 
+  it('makes silence of what is not a number and clips what is too loud', async () => {
+    const source = new PushSource({ sourceId: 'browser', overflow: 'error' });
+    source.push(Float32Array.of(0, Number.NaN, Number.NEGATIVE_INFINITY, 7, -7), 16_000);
+    source.push(sine(1000, 0.1), 16_000);
+    source.end();
+    const samples = joined((await collect(source.chunks())).map((chunk) => chunk.samples));
+    expect(samples.subarray(0, 3)).toEqual(Float32Array.of(0, 0, 0));
+    expect(samples[3]).toBe(1);
+    expect(Math.max(...samples.subarray(5).map(Math.abs))).toBeLessThan(0.7);
+  });
+
   it('tells when it was heard by the clock, also where that is set or nothing comes for a while', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     onTestFinished(() => void vi.useRealTimers());

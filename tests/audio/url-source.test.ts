@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SourceEvent } from '../../src/audio/audio-source.ts';
 import { measureFrequencyRange } from '../../src/audio/frequency-range.ts';
@@ -50,6 +51,41 @@ describe.skipIf(noFfmpeg)('urlSource (needs ffmpeg)', () => {
       expect(source.info.sourceId + error.message + error.stack + String(error.cause)).not.toContain(secret);
     }
     expect(source.info.sourceId).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/live\/a\.wav$/);
+  });
+
+  it('keeps out a short user name without spoiling the words around it', async () => {
+    const url = await serve((response) => response.writeHead(404).end());
+    const reading = collect(urlSource(url.replace('anna:s3cret', 'o:r').replace('t0ken', 'x')).chunks());
+    await expect(reading).rejects.toMatchObject({
+      message: expect.stringMatching(
+        / http:\/\/…@127[\d.:]+\/live\/a\.wav\?…: Server returned 404 Not Found$/,
+      ),
+    });
+  });
+
+  it.each([
+    ['closed', (socket: Socket) => socket.end()],
+    ['reset', (socket: Socket) => setTimeout(() => socket.resetAndDestroy(), 100)],
+  ])('says that a connection was %s before the end, after what was heard', async (_how, end) => {
+    const url = await serve((response) => {
+      response.writeHead(200, { 'Content-Length': wav.length });
+      response.write(wav.subarray(0, wav.length / 2), () => end(response.socket!));
+    });
+    let heard = 0;
+    const reading = (async () => {
+      for await (const { samples } of urlSource(url).chunks()) heard += samples.length;
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'STREAM', message: expect.stringContaining('lost') });
+    expect(heard).toBeGreaterThan(7000);
+  });
+
+  it('takes the end of what has no length for its end', async () => {
+    const url = await serve((response) => {
+      response.useChunkedEncodingByDefault = false;
+      response.writeHead(200, { Connection: 'close' }).end(wav);
+    });
+    const chunks = await collect(urlSource(url).chunks());
+    expect(chunks.reduce((sum, { samples }) => sum + samples.length, 0)).toBe(16_000);
   });
 
   it('connects again to what should never end, and marks the hole', async () => {

@@ -101,6 +101,12 @@ describe('extractFeatures', () => {
       return bridge;
     };
 
+    it.each([0, Number.NaN, 1.5, 65_537])('refuses a buffer of %d', (buffer) => {
+      expect(() => extractFeatures(slow(), { buffer })).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
+    });
+
     it('fails when more waits than the buffer holds', async () => {
       const outcomes = from(windowsOf(20)).pipe(extractFeatures(slow(), { buffer: 8 }), toArray());
       await expect(lastValueFrom(outcomes)).rejects.toMatchObject({ code: 'OVERFLOW' });

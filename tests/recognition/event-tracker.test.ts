@@ -41,6 +41,24 @@ describe('EventTracker', () => {
     ]);
   });
 
+  it('announces every window without a hold-back, once the confirmations have come in a row', () => {
+    const tracker = new EventTracker({ holdBackMs: 0, confirmations: 3 });
+    const bells = [0, 1, 2, 3, 4].map((time) => at(time, 'bell'));
+    expect(announced(tracker, ...bells)).toEqual([false, false, true, true, true]);
+    expect(tracker.hear(at(5, 'bell')).event).toMatchObject({ startTime: 5, windows: 1 });
+    const broken = [at(6, 'dog'), at(7, 'bell'), at(8, 'bell'), at(9, 'bell')];
+    expect(announced(tracker, ...broken)).toEqual([false, false, false, true]);
+    for (const [time, more] of [
+      [10, { gap: true }],
+      [1, {}],
+    ] as const) {
+      const again = [at(time, 'bell', more), at(time + 1, 'bell'), at(time + 2, 'bell')];
+      expect(announced(tracker, ...again)).toEqual([false, false, true]);
+    }
+    expect(announced(tracker, at(20), at(21, 'bell'))).toEqual([false, false]);
+    expect(tracker.end()).toEqual([]);
+  });
+
   it('wants the confirmations in a row, without a gap', () => {
     const options = { confirmations: 2 };
     expect(announced(new EventTracker(options), at(0, 'bell'), at(1), at(2, 'bell'), at(3, 'bell'))).toEqual([

@@ -286,9 +286,10 @@ describe('Recogniser', () => {
     },
   );
 
-  it('leaves vectors of another length out', async () => {
+  it('refuses a vector of another length than what was taught, also where its encoder is not known', async () => {
     const memory = new DoubleMemory();
-    await teach(memory, kind(90, 0.9)(), { label: 'bell' });
     expect(await ask(memory, new Float32Array(5))).toMatchObject({ reason: 'nothing-taught' });
+    await teach(memory, kind(90, 0.9)(), { label: 'bell' });
+    await expect(ask(memory, new Float32Array(5))).rejects.toMatchObject({ code: 'DIMENSIONS' });
   });
 });

@@ -191,6 +191,15 @@ describe('labelling', () => {
     expect(await memory.countPatterns()).toBe(4);
   });
 
+  test('names the others when one of them is deleted meanwhile', async () => {
+    await memory.storePatterns(['a', 'b', 'c'].map((id) => made.pattern(id, 0)));
+    const labelling = sounds.label({ ids: ['a', 'b', 'c'] }, 'bell');
+    const [change, deleted] = await Promise.all([labelling, memory.deletePattern('b')]);
+    expect(deleted).toBe(true);
+    expect(change).toEqual({ sounds: 2, undoable: true });
+    expect([await labelOf('a'), await labelOf('b'), await labelOf('c')]).toEqual(['bell', undefined, 'bell']);
+  });
+
   test('takes labels away', async () => {
     await sounds.label({ ids: ['b'] }, undefined);
     expect(await labelOf('b')).toBeUndefined();

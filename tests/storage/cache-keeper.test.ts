@@ -54,3 +54,30 @@ it('does not believe the caches of a time that a backup took back', async () => 
   );
   expect((await memory.verify()).problems).toEqual([]);
 });
+
+it('does not believe the caches of another backup that was put in its place before', async () => {
+  const indexPath = temporaryFolder();
+  const file = path.join(indexPath, 'memory.mdb');
+  const [first, second] = [temporaryFolder(), temporaryFolder()];
+  const open = () => openMemory(createFeatureStorage, { indexPath });
+  const storeEach = async (memory: FeatureStorage, numbers: number[]) => {
+    for (const n of numbers) await memory.storePatterns([pattern(n)]);
+  };
+  let memory = await open();
+  await storeEach(memory, [1, 2]);
+  await memory.backup(first);
+  await storeEach(memory, [3, 4, 5, 6]);
+  await memory.backup(second);
+  await memory.close();
+
+  cpSync(path.join(first, 'memory.mdb'), file);
+  memory = await open();
+  await storeEach(memory, [7, 8]);
+  await memory.close();
+  cpSync(path.join(second, 'memory.mdb'), file);
+  memory = await open();
+  expect(ids(await memory.queryPatterns({ sortBy: 'id' }))).toEqual(
+    [1, 2, 3, 4, 5, 6].map((n) => pattern(n).pattern.id),
+  );
+  expect((await memory.verify()).problems).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { createFeatureStorage } from '../../src/storage/index.ts';
@@ -25,4 +25,18 @@ it('a memory is looked through piece by piece, however large it is', async () =>
   most = Math.max(most, process.memoryUsage().arrayBuffers);
   clearInterval(watching);
   expect(most - before).toBeLessThan(5_000_000);
+});
+
+it('a page of a transaction to come is refused, since LMDB would write to it in place', async () => {
+  const indexPath = temporaryFolder();
+  const memory = createFeatureStorage({ indexPath, dimensions: 8 });
+  await memory.initialize();
+  await memory.storePatterns(Array.from({ length: 300 }, (_, n) => pattern(n)));
+  await memory.close();
+  await checkStructure(indexPath);
+  const file = path.join(indexPath, 'memory.mdb');
+  const bytes = readFileSync(file);
+  for (let at = 2 * 4096; at < bytes.length; at += 4096) bytes[at + 9]! ^= 2;
+  writeFileSync(file, bytes);
+  await expect(checkStructure(indexPath)).rejects.toMatchObject({ code: 'CORRUPT' });
 });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -98,6 +99,24 @@ describe('several processes on one memory', () => {
     else await expect(opening).rejects.toMatchObject({ code: 'LOCKED' });
   });
 
+  it('a reader that was killed while it read does not let the file grow', async () => {
+    const indexPath = temporaryFolder();
+    const patterns = Array.from({ length: 500 }, (_, n) => pattern(n));
+    const first = await openWriter(indexPath);
+    await first.storePatterns(patterns);
+    await first.close();
+    const writer = await openWriter(indexPath);
+    const script = new URL('./held-reader.ts', import.meta.url).pathname;
+    const reader = spawn(process.execPath, [script, indexPath], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(reader.stdout, 'data');
+    reader.kill('SIGKILL');
+    await once(reader, 'exit');
+    const size = () => statSync(path.join(indexPath, 'memory.mdb')).size;
+    const before = size();
+    for (let n = 0; n < 40; n++) await writer.storePatterns(patterns);
+    expect(size()).toBeLessThan(10 * before);
+  }, 60_000);
+
   it('a reader in the process that writes sees its changes too', async () => {
     const indexPath = temporaryFolder();
     const writer = await openWriter(indexPath);
@@ -111,6 +130,29 @@ describe('several processes on one memory', () => {
       code: 'READ_ONLY',
     });
   });
+
+  it('verify finds nothing wrong while another one writes', async () => {
+    const indexPath = temporaryFolder();
+    const writer = await openWriter(indexPath);
+    await writer.storePatterns(Array.from({ length: 2000 }, (_, n) => pattern(n)));
+    const reader = createFeatureStorage({ indexPath, readOnly: true });
+    await reader.initialize();
+    onTestFinished(() => reader.close());
+    let verifying = true;
+    const writing = (async () => {
+      for (let n = 0; verifying; n = (n + 1) % 2000) {
+        const id = pattern(n).pattern.id!;
+        await writer.deletePattern(id);
+        await writer.storePatterns([pattern(n, { id: `again ${id}` })]);
+      }
+    })();
+    const problems = [];
+    for (let n = 0; n < 10; n++)
+      for (const memory of [reader, writer]) problems.push(...(await memory.verify()).problems);
+    verifying = false;
+    await writing;
+    expect(problems).toEqual([]);
+  }, 60_000);
 
   it('reading needs a memory that is there', async () => {
     const missing = createFeatureStorage({ indexPath: `${temporaryFolder()}/missing`, readOnly: true });

@@ -1,4 +1,7 @@
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../temporary-folder.ts';
 import {
@@ -110,6 +113,56 @@ export function keeping(create: StorageFactory): void {
       await copy.storePattern(pattern(4).pattern, { sourceId: 'mic' });
       expect((await copy.verify()).ok).toBe(true);
       expect(await memory.countPatterns()).toBe(2);
+    });
+
+    it('two backups to one folder do not spoil each other', async () => {
+      const memory = await openMemory(create);
+      const clip = new Uint8Array(15 * 1024 * 1024);
+      await memory.storePatterns([1, 2, 3].map((n) => ({ ...pattern(n), clip })));
+      const target = path.join(temporaryFolder(), 'backup');
+      const [first, second] = await Promise.allSettled([memory.backup(target), memory.backup(target)]);
+      expect([first.status, second.status]).toContain('fulfilled');
+      const copy = create({ indexPath: target, readOnly: true });
+      await copy.initialize();
+      onTestFinished(() => copy.close());
+      expect(await copy.countPatterns()).toBe(3);
+    });
+
+    it('a backup that is cancelled while it is copied leaves nothing behind', async () => {
+      const memory = await openMemory(create);
+      await memory.storePatterns([1, 2, 3].map((n) => pattern(n)));
+      const target = path.join(temporaryFolder(), 'backup');
+      const stopping = new AbortController();
+      const backup = memory.backup(target, { signal: stopping.signal });
+      stopping.abort();
+      await expect(backup).rejects.toMatchObject({ code: 'CANCELLED' });
+      expect(readdirSync(target)).toEqual([]);
+    });
+
+    it('a backup is put in the place of a memory that its own process had made', async () => {
+      const indexPath = path.join(temporaryFolder(), 'memory');
+      const backup = path.join(temporaryFolder(), 'backup');
+      const memory = await openMemory(create, { indexPath });
+      await memory.storePatterns([pattern(1)]);
+      await memory.backup(backup);
+      await memory.close();
+      rmSync(indexPath, { recursive: true });
+      cpSync(backup, indexPath, { recursive: true });
+      const restored = await openMemory(create, { indexPath });
+      expect(await restored.countPatterns()).toBe(1);
+    });
+
+    it('a line of an export is one line to every reader', async () => {
+      const memory = await openMemory(create);
+      const { pattern: sound, metadata } = pattern(1);
+      const label = 'one\u2028two\u2029three\u0085\n';
+      await memory.storePatterns([{ pattern: { ...sound, id: label }, metadata: { ...metadata, label } }]);
+      const lines = await all(memory.exportPatterns());
+      const read = await all(createInterface(Readable.from(lines.map((line) => `${line}\n`))));
+      expect(read).toEqual(lines);
+      const target = await openMemory(create);
+      await target.importPatterns(read);
+      expect((await target.getPatternById(label))?.metadata.label).toBe(label);
     });
 
     it('an export imports as the same patterns', async () => {

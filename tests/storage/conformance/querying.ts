@@ -16,6 +16,34 @@ export function querying(create: StorageFactory): void {
     await memory.storePatterns(numbers.map((n) => pattern(n)));
   });
 
+  it('answers nothing that does not meet the criteria any more', async () => {
+    const memory = await openMemory(create);
+    await memory.storePatterns(numbers.map((n) => pattern(n)));
+    let wrong = 0;
+    let changing = true;
+    const asking = (async () => {
+      while (changing) {
+        for (const label of ['one', 'other']) {
+          const found = await memory.queryPatterns({ label });
+          found.push(
+            ...(await memory.findSimilarPatterns(pattern(1).pattern.features, { where: { label } })),
+          );
+          wrong += found.filter(({ metadata }) => metadata.label !== label).length;
+        }
+        await new Promise(setImmediate);
+      }
+    })();
+    for (let round = 0; round < 150; round++) {
+      const label = round % 2 === 0 ? 'one' : 'other';
+      await Promise.all(
+        numbers.map((n) => memory.updatePattern(pattern(n).pattern.id!, { metadata: { label } })),
+      );
+    }
+    changing = false;
+    await asking;
+    expect(wrong).toBe(0);
+  });
+
   describe('criteria', () => {
     const cases: [string, PatternQuery, (n: number) => boolean][] = [
       ['type', { type: 'odd' }, (n) => n % 2 === 1],

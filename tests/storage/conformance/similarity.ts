@@ -108,6 +108,15 @@ export function similarity(create: StorageFactory): void {
       expect(ids(found)).toEqual(['p0000', 'p0001', 'p0002', 'p0003', 'p0004']);
     });
 
+    it('finds the last of equal ids in a batch by its own vector', async () => {
+      const memory = await filled();
+      const vector = direction(77).map((x) => 9 * x);
+      await memory.storePatterns(
+        [vector.map((x) => -x), vector].map((features) => pattern(9999, { features })),
+      );
+      expect(ids(await memory.findSimilarPatterns(vector, { maxResults: 5 }))).toContain('p9999');
+    });
+
     it('compares a vector of zeros without harm', async () => {
       const memory = await openMemory(create, { distanceMetric });
       await memory.storePatterns([pattern(0, { features: new Float32Array(dimensions) }), pattern(1)]);

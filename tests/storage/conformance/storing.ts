@@ -180,6 +180,13 @@ export function storing(create: StorageFactory): void {
       ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     });
 
+    it('keeps the patterns, and no clip, where there is room for none', async () => {
+      const memory = await openMemory(create, { clipBudgetBytes: 0 });
+      await memory.storePatterns([{ ...pattern(1), clip: new Uint8Array(100) }]);
+      expect((await memory.stats()).clips).toEqual({ count: 0, bytes: 0, budgetBytes: 0 });
+      expect(await memory.countPatterns()).toBe(1);
+    });
+
     it('forgets the oldest beyond maxPatterns', async () => {
       const memory = await openMemory(create, { maxPatterns: 5 });
       await memory.storePatterns(Array.from({ length: 8 }, (_, n) => pattern(n)));
