@@ -31,6 +31,9 @@ QUEUE_CAPACITY: Final = 2048
 # One-shot requests hold their whole audio in memory, so few at a time.
 MAX_REQUESTS: Final = 16
 RETRY_AFTER_MS: Final = 1000
+# Between two tries to load a default model that failed; the registry itself refuses to for ten seconds.
+_FIRST_DEFAULT_RETRY_SECONDS: Final = 11.0
+_LONGEST_DEFAULT_RETRY_SECONDS: Final = 600.0
 
 
 class Bridge:
@@ -60,9 +63,15 @@ class Bridge:
         self._loading = asyncio.create_task(self._load_default())
 
     async def _load_default(self) -> None:
-        # The registry has logged why, and /health tells it; the server goes on for the other models.
-        with contextlib.suppress(BridgeError):
-            await self.models.load(self.models.default)
+        wait = _FIRST_DEFAULT_RETRY_SECONDS
+        while True:
+            # The registry has logged why not, and /health tells it; the server goes on for the other models.
+            with contextlib.suppress(BridgeError):
+                await self.models.load(self.models.default)
+                return
+            # A disk or network that was not there yet may come; who waits for a ready server asks for no model.
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_DEFAULT_RETRY_SECONDS)
 
     @property
     def ready(self) -> bool:

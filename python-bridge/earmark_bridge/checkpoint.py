@@ -62,7 +62,8 @@ class HubEntry(_CheckpointEntry):
 
 def cache_folder() -> Path:
     base = os.environ.get("EARMARK_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "earmark" / "checkpoints"
+    # The export runs in another folder.
+    return (Path(base).resolve() if base else Path.home() / ".cache") / "earmark" / "checkpoints"
 
 
 class CheckpointSource:

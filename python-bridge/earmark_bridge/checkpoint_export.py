@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
+import psutil
 
 from .calibration import calibrated
 from .checkpoint import MADE
@@ -266,7 +268,12 @@ def export(task: dict[str, Any], work: Path) -> None:
         "calibration": calibration,
     }
     write_manifest(result, task, folder, precision, described)
-    result.rename(task["bundle"])
+    try:
+        result.rename(task["bundle"])
+    except OSError:
+        # Another server's export of the same was sooner.
+        if not Path(task["bundle"]).is_dir():
+            raise
     print(f"exported; the largest difference from torch was {worst:.1e}")
 
 
@@ -300,11 +307,20 @@ def write_manifest(result: Path, task: dict[str, Any], folder: Path, precision: 
     (result / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
 
 
-def main() -> int:
-    task = json.loads(sys.argv[1])
-    work = Path(task["bundle"] + ".part")
+def work_folder(bundle: Path) -> Path:
+    """One of this process's own, as two servers may export the same at once; what killed exports left is removed."""
+    for left in bundle.parent.glob(f"{bundle.name}.*.part"):
+        if not psutil.pid_exists(int(left.name.split(".")[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    work = bundle.with_name(f"{bundle.name}.{os.getpid()}.part")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
+    return work
+
+
+def main() -> int:
+    task = json.loads(sys.argv[1])
+    work = work_folder(Path(task["bundle"]))
     transformers.logging.set_verbosity_error()
     try:
         export(task, work)

@@ -222,6 +222,7 @@ class Connection:
                 "version": PROTOCOL_VERSION,
                 "server": SERVER_NAME,
                 "models": [model.as_dict() for model in self.bridge.models.models()],
+                "default": self.bridge.models.default,
                 "limits": {
                     "maxMessageBytes": LARGEST_MESSAGE_BYTES,
                     "maxStreams": MAX_STREAMS,

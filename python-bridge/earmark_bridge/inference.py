@@ -280,8 +280,8 @@ def _embed(jobs: list[Job]) -> list[Vector | BridgeError]:
     if len(jobs) > 1:
         try:
             return list(jobs[0].encoder.embed_equal([job.read() for job in jobs]))
-        except BridgeError:
-            pass
+        except Exception:  # whatever it is, such as a lack of memory, it must not end the worker's thread
+            _LOG.debug("a batch failed; its windows are tried one by one", exc_info=True)
     return [_embed_one(job) for job in jobs]
 
 

@@ -6,6 +6,7 @@ Clients know names only. No client-given path or address is ever opened.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 import time
 from dataclasses import dataclass
@@ -110,12 +111,14 @@ class _Slot:
 
 def read_models_file(path: Path) -> ModelsFile:
     try:
-        models = ModelsFile.model_validate_json(path.read_bytes())
+        # Editors on Windows begin a file with the mark.
+        models = ModelsFile.model_validate_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise BundleError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BundleError(f"{path}: {where}: {first['msg']}") from None
     if models.default not in models.models:
         raise BundleError(f"{path}: the default model {models.default!r} is not among its models")
     return models

@@ -129,7 +129,8 @@ def _token(file: Path | None) -> str | None:
         token = os.environ.get("EARMARK_TOKEN", "").strip()
     else:
         try:
-            token = file.read_text("utf-8").strip()
+            # Editors on Windows begin a file with a byte order mark.
+            token = file.read_text("utf-8-sig").strip()
         except (OSError, UnicodeDecodeError):
             raise SettingsError(f"the token file {file} cannot be read") from None
         if not token:

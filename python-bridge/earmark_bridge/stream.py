@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # and the largest one fits whenever nothing is left to answer.
 _GRANT_BEYOND_LARGEST: Final = 256 << 10
 
+# After the last number of 32 bits comes 0 again.
+_SEQS: Final = 1 << 32
+
 
 @dataclass(frozen=True)
 class _Window:
@@ -68,7 +71,7 @@ class Stream:
     @property
     def outstanding(self) -> int:
         """Windows that came and are not answered."""
-        return self._next_seq - self.next_answer
+        return (self._next_seq - self.next_answer) % _SEQS
 
     def take(self, frame: WindowFrame, size: int) -> None:
         """A window from the client; raises what ends the connection."""
@@ -81,7 +84,7 @@ class Stream:
         if frame.seq != self._next_seq:
             raise BridgeError("SEQUENCE", f"stream {self.number}: window {frame.seq} came instead of {self._next_seq}")
         self._allowed -= size
-        self._next_seq += 1
+        self._next_seq = (self._next_seq + 1) % _SEQS
         self._put(_Window(frame, size, self._submit(frame, self._encoder)))
 
     def _submit(self, frame: WindowFrame, encoder: Encoder) -> asyncio.Future[Vector] | BridgeError:
@@ -198,7 +201,7 @@ class Stream:
                 )
             )
         # A send that is cancelled has sent nothing, so only now is the window answered.
-        self.next_answer = seq + 1
+        self.next_answer = (seq + 1) % _SEQS
         await self._grant_again(window.size)
 
     async def _wait_for_credit(self, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Final
 
 import h11
@@ -10,7 +11,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-# From the connection, or from the first byte of a later request, until the last header.
+from .errors import BridgeError
+
+# From the connection, or from the first byte of a later request, until the last header; and for the rest of a body that
+# nobody reads any more.
 HEAD_SECONDS: Final = 10.0
 # h11 counts them before it keeps them; httptools, uvicorn's own choice where it is installed, keeps any number.
 LARGEST_HEAD_BYTES: Final = 64 << 10
@@ -19,27 +23,41 @@ MOST_FRAGMENTS: Final = 1024
 
 
 class BoundedHttp(H11Protocol):
-    """Lets go of a client that does not finish the head of its request; uvicorn would hold its connection for ever."""
+    """Lets go of a client that does not finish the head of its request, or the body of one that was answered before it,
+    as a refused one is; uvicorn would hold its connection for ever."""
 
     _give_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch_head()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._watch_head()
+        # Idle also between two requests, where uvicorn's own keep-alive ends the connection before a byte has come.
+        if self.conn.their_state is h11.IDLE:
+            self._watch()
+        elif not self._is_unread:
+            self._unwatch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_unread:
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unwatch()
 
-    def _watch_head(self) -> None:
-        # Idle also between two requests, where uvicorn's own keep-alive ends the connection before a byte has come.
-        if self.conn.their_state is not h11.IDLE:
-            self._unwatch()
-        elif self._give_up is None:
+    @property
+    def _is_unread(self) -> bool:
+        """Whether a body still comes whose request is answered."""
+        if self.conn.their_state is not h11.SEND_BODY or self.transport.get_protocol() is not self:
+            return False
+        return self.cycle is not None and self.cycle.response_complete
+
+    def _watch(self) -> None:
+        if self._give_up is None:
             self._give_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def _unwatch(self) -> None:
@@ -49,7 +67,18 @@ class BoundedHttp(H11Protocol):
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):
-    """Takes no message in endless pieces and piles up no pongs."""
+    """Takes no message in endless pieces, piles up no pongs, and lets go of a client whose upgrade cannot be read."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # The head comes whole. One with a body, or more or longer lines than websockets reads, has no other answer.
+        problem = self.conn.handshake_exc
+        if problem is not None and not self.handshake_initiated:
+            error = BridgeError("BAD_REQUEST", f"the upgrade cannot be read: {problem.__cause__ or problem}")
+            body = json.dumps(error.as_body("/v1/stream")).encode()
+            head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            self.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            self.transport.close()
 
     def handle_cont(self, event: Frame) -> None:
         if self.close_sent:

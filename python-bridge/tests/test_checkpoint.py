@@ -195,6 +195,19 @@ def test_exported_once_and_described_before_loading(tmp_path: Path) -> None:
     assert described["window"] == {"seconds": 1, "hopSeconds": 0.25}
 
 
+def test_two_servers_may_export_it_at_once(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "checkpoint", "wav2vec2", SMALL)
+    models = write_models(tmp_path, {"folder": "checkpoint", "background": None})
+    servers = [ServerProcess(models) for _ in range(2)]
+    try:
+        for server in servers:
+            assert server.wait_for_line("is ready after|cannot be loaded", 300).group() == "is ready after"
+    finally:
+        for server in servers:
+            server.stop()
+    assert len(list((tmp_path / "cache" / "earmark" / "checkpoints").iterdir())) == 1
+
+
 def refusal(models: Path) -> str:
     with ServerProcess(models) as server:
         return server.wait_for_line("cannot be (loaded|used): (.*)", 300).group(2)

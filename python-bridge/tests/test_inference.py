@@ -89,3 +89,25 @@ def test_a_run_that_was_asleep_with_the_whole_process_is_not_given_up(device: De
 
     asyncio.run(run())
     assert metrics.worker_restarts == 0
+
+
+def test_a_batch_for_which_there_is_no_memory_is_embedded_one_by_one(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> Vector:
+        raise MemoryError
+
+    monkeypatch.setattr(device, "embed_equal", fail)
+    device.batch = 4
+    metrics = Metrics()
+
+    async def run() -> None:
+        pool = InferencePool(workers=1, capacity=9, hang_seconds=0.5, metrics=metrics)
+        pool.start()
+        vectors = [pool.submit("lane", device, SILENCE.size, lambda: SILENCE) for _ in range(8)]
+        for vector in vectors:
+            assert np.isfinite(await asyncio.wait_for(vector, 30)).all()
+        await pool.stop()
+
+    asyncio.run(run())
+    assert metrics.worker_restarts == 0

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import web
-from bundle import DIMENSIONS, HANG_SAMPLE, RATE, SLOW_SAMPLE, expected
+from bundle import DIMENSIONS, HANG_SAMPLE, RATE, SLOW_SAMPLE, expected, write_models
 from numpy.typing import NDArray
 from server_process import ServerProcess
 from websockets.exceptions import ConnectionClosed
@@ -49,6 +49,18 @@ def test_it_says_in_plain_words_what_it_does(models_file: Path) -> None:
         server.terminate()
         assert server.wait() == 0
         assert server.lines[-1] == "earmark bridge: ended"
+
+
+def test_a_default_model_that_comes_later_is_loaded(tmp_path: Path) -> None:
+    models = write_models(tmp_path)
+    (tmp_path / "fixture").rename(tmp_path / "disk-not-there-yet")
+    server = ServerProcess(models)
+    try:
+        server.wait_for_line("model fixture cannot be loaded")
+        (tmp_path / "disk-not-there-yet").rename(tmp_path / "fixture")
+        server.wait_until_ready()
+    finally:
+        server.stop()
 
 
 def test_it_ends_with_its_parent(models_file: Path) -> None:

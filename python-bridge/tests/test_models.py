@@ -201,3 +201,8 @@ class TestRegistry:
         path.write_text(content, "utf-8")
         with pytest.raises(BundleError, match=r"models\.json"):
             read_models_file(path)
+
+    def test_a_models_file_as_editors_on_windows_write_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "models.json"
+        path.write_text('{"default": "a", "models": {"a": {"bundle": "x"}}}\r\n', "utf-8-sig")
+        assert read_models_file(path).default == "a"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from server_process import ServerProcess
 from websockets.exceptions import InvalidStatus
 from wire import dial, greet
 
+from earmark_bridge.settings import read_settings
+from earmark_bridge.uvicorn_protocols import HEAD_SECONDS
 from server import main
 
 TOKEN = "a-token-that-must-not-show"
@@ -22,6 +26,12 @@ def guarded(models_file: Path) -> Iterator[ServerProcess]:
     arguments = ["--allow-host", "bridge.example", "--allow-origin", "https://red.example"]
     with ServerProcess(models_file, *arguments, token=TOKEN) as running:
         yield running
+
+
+def _drip(connection: socket.socket, *, seconds: float) -> None:
+    for _ in range(int(2 * seconds)):
+        connection.sendall(b"x")
+        time.sleep(0.5)
 
 
 def upgrade_status(url: str, **headers: str) -> int:
@@ -103,6 +113,16 @@ class TestToken:
         assert web.get(f"{guarded.url}/health", headers=headers).status_code == 200
         greet(guarded.url, headers=headers).socket.close()
 
+    def test_a_body_that_never_ends_holds_no_connection(self, guarded: ServerProcess) -> None:
+        head = b"POST /models/load HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", int(guarded.url.rsplit(":", 1)[1]))) as drip:
+            drip.sendall(head)
+            assert b" 401 " in drip.recv(4096)
+            began = time.monotonic()
+            with pytest.raises(ConnectionError):
+                _drip(drip, seconds=3 * HEAD_SECONDS)
+            assert time.monotonic() - began > HEAD_SECONDS - 1
+
     def test_probes_need_none(self, guarded: ServerProcess) -> None:
         for path in ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"):
             assert web.get(guarded.url + path).status_code == 200
@@ -123,6 +143,17 @@ class TestUpgrade:
     def test_no_upgrade_at_all(self, url: str) -> None:
         answer = web.get(f"{url}/v1/stream")
         assert (answer.status_code, answer.json()["error"]["code"]) == (426, "VERSION")
+
+    @pytest.mark.parametrize("more", [b"Content-Length: 5\r\n", b"X: " + b"x" * 20_000 + b"\r\n", b"X: 1\r\n" * 300])
+    def test_a_head_that_is_no_upgrade_is_answered(self, url: str, more: bytes) -> None:
+        head = (
+            b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), timeout=60) as client:
+            client.sendall(head + more + b"\r\n")
+            with client.makefile("rb") as answer:
+                assert b"HTTP/1.1 400 " in answer.read()
 
     def test_no_compression(self, url: str) -> None:
         client = dial(url)
@@ -168,6 +199,12 @@ class TestStart:
             (["--host", "no.such.host.invalid"], "token"),
         ]:
             assert words in start(*arguments)
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+    def test_a_token_file_of_any_editor(self, tmp_path: Path, encoding: str) -> None:
+        file = tmp_path / "token"
+        file.write_text(f"{TOKEN}\r\n", encoding)
+        assert read_settings(["--token-file", str(file)]).token == TOKEN
 
     def test_other_machines_without_tls_are_warned_of(self, models_file: Path) -> None:
         with ServerProcess(models_file, host="0.0.0.0", token=TOKEN) as server:

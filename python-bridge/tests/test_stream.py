@@ -30,7 +30,7 @@ def slow(samples: int = RATE) -> NDArray[np.float32]:
 def test_ready_names_models_and_limits(client: Client) -> None:
     ready = client.ready
     assert ready["version"] == 1
-    assert ready["models"][0]["name"] == "fixture"
+    assert ready["models"][0]["name"] == ready["default"] == "fixture"
     assert ready["models"][0]["minimumSamples"] == 400
     assert ready["limits"]["maxMessageBytes"] >= 24 + 4 * ready["models"][0]["maximumSamples"]
     assert ready["heartbeatMs"] == 60_000
@@ -47,6 +47,16 @@ def test_windows_are_answered_in_order_with_the_models_vectors(client: Client, e
         answer = client.features()
         assert (answer.stream, answer.seq, answer.first_sample, answer.gap) == (1, seq, seq * 8000, seq == 5)
         np.testing.assert_allclose(answer.vector, expected(window), atol=1e-5)
+
+
+def test_the_numbers_of_windows_begin_again_after_the_last_of_32_bits(client: Client) -> None:
+    last = 2**32 - 1
+    client.open(firstSeq=last)
+    for seq in (last, 0):
+        client.send_window(1, seq, noise())
+    assert [client.features().seq for _ in range(2)] == [last, 0]
+    client.send("close", stream=1)
+    assert client.expect("closed")["nextSeq"] == 1
 
 
 def test_a_stream_can_begin_after_a_reconnection(url: str) -> None:

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import path from 'node:path';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type { HealthMonitor } from '../health/health-monitor.ts';
 import { BridgeError } from './bridge-error.ts';
@@ -208,7 +207,6 @@ export class BridgeProcess {
       ...this.#options.arguments,
     ];
     const child = spawn(python, args, {
-      cwd: path.dirname(script),
       env: { ...process.env, PYTHONUNBUFFERED: '1', ...environment, ...ownAccess, EARMARK_TOKEN: this.token },
       // The server ends when this pipe does, so that it never outlives a parent that was killed.
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -257,21 +255,24 @@ export class BridgeProcess {
     const ended = ending(child);
     const over = new AbortController();
     void ended.then(() => over.abort());
-    let frozen = false;
+    let frozenMs: number | undefined;
+    let answeredAt = performance.now();
     for (let misses = 0; !over.signal.aborted; ) {
       await sleep(watchEveryMs, over.signal).catch(() => {});
       if (over.signal.aborted || this.#stopping.signal.aborted) break;
-      misses = (await this.#answers('/livez', over.signal)) ? 0 : misses + 1;
+      const answers = await this.#answers('/livez', over.signal);
+      misses = answers ? 0 : misses + 1;
+      if (answers) answeredAt = performance.now();
       if (misses >= missesUntilFrozen && !over.signal.aborted) {
-        frozen = true;
+        frozenMs = performance.now() - answeredAt;
         child.kill('SIGKILL');
         break;
       }
     }
     const how = await ended;
-    return frozen
-      ? this.#failure(`It did not answer for ${(missesUntilFrozen * watchEveryMs) / 1000} s and was killed`)
-      : this.#died(how);
+    return frozenMs === undefined
+      ? this.#died(how)
+      : this.#failure(`It did not answer for ${(frozenMs / 1000).toFixed(0)} s and was killed`);
   }
 
   async #answers(endpoint: string, signal: AbortSignal): Promise<boolean> {

@@ -34,7 +34,10 @@ export interface ReadyMessage {
   type: 'ready';
   version: 1;
   server: string;
+  /** Those of which the server knows anything. */
   models: EncoderModel[];
+  /** The model for who names none. Absent from an older server, whose first model it is. */
+  default?: string;
   limits: ConnectionLimits;
   heartbeatMs: number;
 }
@@ -94,7 +97,7 @@ export function parseServerMessage(text: string): ServerMessage {
       return { type: 'credit', stream: u32(message, 'stream'), bytes: whole(message, 'bytes', 1) };
     case 'finalized':
     case 'closed':
-      return { type: message.type, stream: u32(message, 'stream'), nextSeq: nextSeq(message) };
+      return { type: message.type, stream: u32(message, 'stream'), nextSeq: u32(message, 'nextSeq') };
     case 'pong':
       return {
         type: 'pong',
@@ -126,18 +129,20 @@ export function parseWireError(value: unknown): BridgeError {
 }
 
 function parseReady(message: Fields): ReadyMessage {
-  const { version, server, models } = message;
+  const { version, server, models, default: byDefault } = message;
   if (version !== protocolVersion) {
     throw badMessage(`it speaks version ${JSON.stringify(version)}, this client version ${protocolVersion}`);
   }
   if (typeof server !== 'string') throw badMessage('server must be a text');
   if (!Array.isArray(models)) throw badMessage('models must be a list');
+  if (byDefault !== undefined && typeof byDefault !== 'string') throw badMessage('default must be a text');
   const limits = fields(message.limits, 'limits');
   return {
     type: 'ready',
     version: protocolVersion,
     server,
     models: models.map(parseEncoderModel),
+    ...(byDefault === undefined ? {} : { default: byDefault }),
     limits: {
       maxMessageBytes: whole(limits, 'maxMessageBytes', 1),
       maxStreams: u32(limits, 'maxStreams'),
@@ -175,13 +180,6 @@ function u32(message: Fields, name: string): number {
     throw badMessage(`${name} must be a whole number of 0 to 4294967295`);
   }
   return value as number;
-}
-
-/** One more than the largest number of a window. */
-function nextSeq(message: Fields): number {
-  const value = whole(message, 'nextSeq', 0);
-  if (value > 2 ** 32) throw badMessage('nextSeq must be at most 4294967296');
-  return value;
 }
 
 function whole(message: Fields, name: string, least: number): number {

@@ -1,4 +1,5 @@
 import { BridgeError } from './bridge-error.ts';
+import { longestTimerMs } from './sleep.ts';
 
 /** How a call may be ended from outside. */
 export interface Cancellable {
@@ -22,9 +23,12 @@ export async function withDeadline<T>(
     const reason = signal?.reason;
     controller.abort(reason instanceof BridgeError ? reason : cancelled(what, reason));
   };
-  const timer = setTimeout(() => {
-    controller.abort(new BridgeError('TIMEOUT', `${what} did not finish within ${milliseconds} ms.`));
-  }, milliseconds);
+  const timer = setTimeout(
+    () => {
+      controller.abort(new BridgeError('TIMEOUT', `${what} did not finish within ${milliseconds} ms.`));
+    },
+    Math.min(longestTimerMs, milliseconds),
+  );
   const aborted = new Promise<never>((_resolve, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
   });

@@ -69,8 +69,9 @@ export class InferStream extends OutcomeStream {
         return await this.#embed(window, signal);
       } catch (error) {
         if (!(error instanceof BridgeError && away.has(error.code))) throw error;
-        if (performance.now() - Math.max(since, this.#answeredAt) >= this.#giveUpAfter) this.fail(error);
-        await sleep(Math.max(jitteredDelay(4), error.retryAfterMs ?? 0), signal);
+        const left = Math.max(since, this.#answeredAt) + this.#giveUpAfter - performance.now();
+        if (left <= 0) this.fail(error);
+        await sleep(Math.min(left, Math.max(jitteredDelay(4), error.retryAfterMs ?? 0)), signal);
       }
     }
   }

@@ -104,7 +104,8 @@ function inBinary(body: Buffer, offset: number, bytes: unknown): Float32Array | 
 }
 
 function inJson(data: unknown): Float32Array | undefined {
-  return Array.isArray(data) ? Float32Array.from(data.flat(), Number) : undefined;
+  const number = (value: unknown) => (typeof value === 'number' ? value : Number.NaN);
+  return Array.isArray(data) ? Float32Array.from(data.flat(), number) : undefined;
 }
 
 function product(shape: unknown): number {

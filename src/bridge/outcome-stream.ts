@@ -76,11 +76,17 @@ export abstract class OutcomeStream implements AsyncIterableIterator<WindowOutco
     this.#over = true;
     this.#signal?.removeEventListener('abort', this.#abort);
     this.release();
-    if (this.#started && !this.#sourceDone) {
-      // Not awaited: a source in the middle of a read ends when that read does.
-      void Promise.resolve(this.#source.return?.()).catch(() => {});
-    }
+    // Not awaited: a source in the middle of a read ends when that read does.
+    if (this.#started && !this.#sourceDone) void this.#letGoOfSource();
     this.outcomes.end();
+  }
+
+  async #letGoOfSource(): Promise<void> {
+    try {
+      await this.#source.return?.();
+    } catch {
+      // How it ends is its own affair.
+    }
   }
 
   #start(): void {
@@ -98,7 +104,12 @@ export abstract class OutcomeStream implements AsyncIterableIterator<WindowOutco
         const next = await this.#source.next();
         if (this.#over) return;
         if (next.done) break;
-        this.accept(next.value);
+        try {
+          this.accept(next.value);
+        } catch (error) {
+          void this.#letGoOfSource(); // It gave something that is no window.
+          throw error;
+        }
       }
     } catch (error) {
       this.outcomes.failAtEnd(error);

@@ -4,7 +4,7 @@ import type { PcmEncoding } from './frames.ts';
 export interface WindowStreamOptions {
   /**
    * The model's name. Have it loaded before (`loadModel`) where that takes longer than the bridge's `timeout`.
-   * @default the server's first model
+   * @default the server's own default
    */
   model?: string;
   /** Ends the stream with the error `CANCELLED`; what the server still has of it is dropped. */

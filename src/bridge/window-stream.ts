@@ -7,6 +7,7 @@ import { FeatureCredit } from './feature-credit.ts';
 import { addressFrame, type FeaturesFrame, featuresFrameBytes, windowFrameBytes } from './frames.ts';
 import { type KeptWindow, KeptWindows, keepWindow } from './kept-windows.ts';
 import { OutcomeStream } from './outcome-stream.ts';
+import { longestTimerMs } from './sleep.ts';
 import { badResponse, type SocketStream, type StreamSocket } from './stream-socket.ts';
 import {
   type ResolvedStreamOptions,
@@ -44,8 +45,6 @@ type Attachment =
 const maximumUnansweredBytes = 8 * 1024 * 1024;
 /** Outcomes that wait for the consumer; only windows that failed can reach it, vectors are held by the credit. */
 const maximumOutcomes = 256;
-/** What setTimeout can take. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * One stream of windows that outlives its connections. It keeps every window until its answer has come; on a new
@@ -160,7 +159,7 @@ export class WindowStream extends OutcomeStream implements SocketStream {
   /** Opens the stream on a ready connection, with the first unanswered window. */
   attach(socket: StreamSocket, ready: ReadyMessage): void {
     if (this.#attachment.value !== 'detached' || this.#sampleRate === undefined) return;
-    const model = this.#options.model ?? ready.models[0]?.name;
+    const model = this.#options.model ?? ready.default ?? ready.models[0]?.name;
     if (model === undefined) {
       this.fail(new BridgeError('MODEL_NOT_FOUND', 'The server has no model. Add one to its models.json.'));
       return;

@@ -76,6 +76,17 @@ describe('the managed server', { timeout: 120_000 }, () => {
     await server.stop();
   });
 
+  test('takes relative paths from where this process is', async () => {
+    const here = (file: string) => path.relative(process.cwd(), file);
+    await using server = new BridgeProcess({
+      python: here(python),
+      script: here(serverScript),
+      environment: { EARMARK_MODELS: here(models) },
+    });
+    await using service = new PythonBridgeService({ baseUrl: await server.start(), token: server.token });
+    expect((await service.listModels()).map(({ name }) => name)).toContain('fixture');
+  });
+
   test('is started again when it is killed; a stream goes on where it was', async () => {
     using health = new HealthMonitor();
     await using server = new BridgeProcess({

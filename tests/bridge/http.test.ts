@@ -186,6 +186,15 @@ describe('a model on a server of the Open Inference Protocol', () => {
     });
   });
 
+  test('that asks for an hour is not waited for beyond the end of the stream', async () => {
+    await using server = await startServer((_request, response) =>
+      response.writeHead(503, { 'retry-after': '3600' }).end(),
+    );
+    await using service = new PythonBridgeService({ modelEndpoints: { m: `${server.url}/v2` } });
+    const given = collect(service.processAudioStream(fileOf(5), { model: 'm', giveUpAfter: 300 }));
+    await expect(given).rejects.toMatchObject({ code: 'DRAINING' });
+  });
+
   test('that is down is told by its own circuit', async () => {
     for (let i = 0; i < 3; i++) {
       await expect(service.processAudio(samples, { sampleRate, model: 'gone' })).rejects.toMatchObject({
@@ -209,6 +218,11 @@ describe('a model on a server of the Open Inference Protocol', () => {
     [
       'numbers that are none',
       { outputs: [{ name: 'features', datatype: 'FP32', shape: [1, 2], data: [1, 'x'] }] },
+    ],
+    // What many JSON writers make of NaN.
+    [
+      'null for a number',
+      { outputs: [{ name: 'features', datatype: 'FP32', shape: [1, 2], data: [1, null] }] },
     ],
     [
       'a length beyond the answer',

@@ -188,6 +188,20 @@ describe('a server that answers nonsense', () => {
     await peer.close();
   });
 
+  test('one that asks to be left alone for years is not hammered', async () => {
+    const peer = await startScriptedPeer(async (peer) => {
+      await peer.heard('hello');
+      peer.say({ type: 'error', code: 'OVERLOADED', message: 'full', retryable: true, retryAfterMs: 1e12 });
+      peer.socket.close(4429);
+    });
+    await using service = new PythonBridgeService({ baseUrl: peer.url });
+    await expect(collect(service.processAudioStream(fileOf(1), { giveUpAfter: 500 }))).rejects.toMatchObject({
+      code: 'OVERLOADED',
+    });
+    expect(peer.upgrades).toBe(1);
+    await peer.close();
+  });
+
   test('another kind of server is told apart', async () => {
     const server = createServer((_request, response) => response.end('<h1>It works!</h1>')).listen(
       0,
@@ -298,4 +312,18 @@ describe('credit', () => {
     expect(peer.upgrades).toBe(1);
     await peer.close();
   });
+});
+
+test('a stream that names no model gets the default, also while nothing is known of that', async () => {
+  const peer = await startScriptedPeer(async (peer) => {
+    await peer.heard('hello');
+    peer.say({ ...readyMessage, default: 'not exported yet' });
+    const { stream, model } = await peer.heard('open');
+    expect(model).toBe('not exported yet');
+    peer.say({ type: 'opened', stream, model: peerModel, credit: 1_000_000 });
+    peer.say(featuresFrame({ ...(await peer.window()), stream: stream as number }));
+  });
+  await using service = new PythonBridgeService({ baseUrl: peer.url });
+  expect(await collect(service.processAudioStream(fileOf(1)))).toMatchObject([{ ok: true }]);
+  await peer.close();
 });

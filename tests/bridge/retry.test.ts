@@ -139,6 +139,13 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('that is longer than a timer can be is no short one', async () => {
+    const anHour = () => new Promise((resolve) => setTimeout(resolve, 3_600_000, 'done'));
+    const settled = withDeadline(Number.POSITIVE_INFINITY, undefined, 'It', anHour);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(await settled).toBe('done');
+  });
+
   test('is ended by the caller’s signal, before and during', async () => {
     const never = vi.fn(() => new Promise<never>(() => {}));
     await expect(withDeadline(1000, AbortSignal.abort(), 'It', never)).rejects.toMatchObject({

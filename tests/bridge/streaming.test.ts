@@ -158,6 +158,35 @@ describe('a stream', () => {
     expect(outcomes).toHaveLength(3);
   });
 
+  test('lets go of a source that gives what is no window, and of one that throws when it is let go', async () => {
+    let released = 0;
+    const sourceOf = (values: unknown[], release: () => void) => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: values.shift() as AudioWindow }),
+        return: () => {
+          released++;
+          release();
+          return Promise.resolve({ done: true as const, value: undefined });
+        },
+      }),
+    });
+    const nonsense = sourceOf([windowOf(0), undefined], () => {});
+    await expect(collect(service.processAudioStream(nonsense))).rejects.toThrow(TypeError);
+    expect(released).toBe(1);
+    const controller = new AbortController();
+    const broken = sourceOf(
+      Array.from({ length: 999 }, (_, seq) => windowOf(seq)),
+      () => {
+        throw new Error('it does not want to end');
+      },
+    );
+    const stream = service.processAudioStream(broken, { signal: controller.signal });
+    await stream.next();
+    controller.abort();
+    await expect(collect(stream)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(released).toBe(2);
+  });
+
   test('asks a file for no more than it may hold while nobody reads', async () => {
     let asked = 0;
     async function* counting(): AsyncGenerator<AudioWindow> {
