@@ -21,7 +21,7 @@ export interface Work {
 export type Message = NodeMessageInFlow & Record<string, unknown>;
 
 export interface WorkerOptions {
-  /** The most messages that wait while one is worked on. */
+  /** The most messages that wait while one is worked on; asked, like the policy, when one more comes. */
   limit: number;
   policy: QueuePolicy;
   light: StatusLight;
@@ -51,13 +51,14 @@ const closeDeadlineMs = 5000;
  * A handler that throws or rejects would end the Node-RED process, so none of ours does.
  */
 export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions): void {
-  const { limit, policy, light, work } = options;
+  const { light, work } = options;
   const waiting: Job[] = [];
   let lost = 0;
   /** Sources whose newest message was refused: their next one has a gap before it. */
   const holes = new Set<string>();
   let busy: Promise<void> | undefined;
-  /** Of what is worked on. */
+  /** What is worked on, or was last, and its signal. */
+  let current: Promise<void> | undefined;
   let running: AbortSignal | undefined;
   let controller = new AbortController();
 
@@ -105,7 +106,8 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
   const workOff = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       showQueue();
-      await run(job);
+      current = run(job);
+      await current;
     }
     busy = undefined;
   };
@@ -115,6 +117,7 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
   };
 
   const makeRoom = (job: Job): boolean => {
+    const { limit, policy } = options;
     // What was stopped is on its way out: the next one may wait for that also where nothing else may wait.
     const room = running?.aborted ? Math.max(1, limit) : limit;
     if (busy === undefined || waiting.length < room) return true;
@@ -134,7 +137,7 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
       policy === 'error'
         ? new NodeError(
             'QUEUE_FULL',
-            `${limit} messages are waiting already. Send more slowly, or allow more.`,
+            `${limit} messages are waiting already. Send more slowly, for example through a delay node.`,
           )
         : undefined,
     );
@@ -149,7 +152,9 @@ export function workOnMessages(RED: NodeAPI, node: Node, options: WorkerOptions)
       light.say('error');
       showQueue();
       options.onReset?.();
-      void Promise.resolve(busy).then(options.onStop);
+      const stopped = running;
+      // Not once the next one is at work: what the node says is its word then.
+      void Promise.resolve(current).then(() => running === stopped && options.onStop?.());
       done();
       return;
     }

@@ -95,8 +95,8 @@ export class BridgeConnection {
   }
 
   /** A call failed as if the bridge were gone: looks at once instead of at the next turn. */
-  suspect(): void {
-    if (this.condition$.value.value === 'ready') this.#say({ value: 'away' });
+  suspect(error: EarmarkError): void {
+    if (this.condition$.value.value === 'ready') this.#say({ value: 'away', error });
     this.#wake();
   }
 

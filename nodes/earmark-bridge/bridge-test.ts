@@ -73,7 +73,9 @@ function isFromEnvironment(url: string): boolean {
 }
 
 async function test(RED: NodeAPI, tested: Tested, signal: AbortSignal): Promise<TestOutcome> {
-  const node = RED.nodes.getNode(tested.id) as BridgeNode | null;
+  const named = RED.nodes.getNode(tested.id) as BridgeNode | null;
+  // The id comes from a request, and may be that of any node.
+  const node = named?.connection && named;
   if (tested.mode === 'managed') {
     return node && node.address === undefined ? testManaged(node.connection, signal) : 'deploy-first';
   }

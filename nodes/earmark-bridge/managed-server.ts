@@ -16,7 +16,6 @@ export interface ManagedServerOptions {
 }
 
 const serverFolder = path.join(packageFolder, 'python-bridge');
-const interpreter = process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python'];
 
 /** The Python server as this Node-RED's own: set up where it has to be, started, watched, ended. */
 export class ManagedServer implements BridgeServer {
@@ -57,11 +56,10 @@ export class ManagedServer implements BridgeServer {
   async #python(onInstall: () => void, signal: AbortSignal): Promise<string> {
     const { python, userDir, log } = this.#options;
     if (python) return path.resolve(userDir, python);
-    // A clone has its own environment, which `npm start` and `npm test` keep complete.
-    const own = path.join(packageFolder, '.venv', ...interpreter);
-    if (existsSync(own)) return own;
+    // A clone has its own environment, which `npm start` and `npm test` use too; half of one is completed.
+    const own = path.join(packageFolder, '.venv');
     const environment = await ensurePythonEnvironment({
-      directory: path.join(userDir, 'earmark', 'python'),
+      directory: existsSync(own) ? own : path.join(userDir, 'earmark', 'python'),
       requirements: [path.join(serverFolder, 'requirements.txt')],
       onProgress: (line) => {
         onInstall();

@@ -1,6 +1,8 @@
+import { plainObject } from '../feature-message.ts';
 import type { MessageOptions } from '../message-options.ts';
 import { optionalNumber } from '../number-field.ts';
 import type { SoundFormat } from '../sound-message.ts';
+import type { SourceFields } from './chosen-source.ts';
 import { ranges } from './ranges.ts';
 
 /** How one run of a capture node cuts, paces and sends. */
@@ -50,4 +52,15 @@ export function captureOptions(fields: CaptureFields, given: MessageOptions): Ca
     pace: pace === 'live' ? 'live' : 'fast',
     format: format === 'wav' ? 'wav' : 'raw',
   };
+}
+
+const own: ReadonlySet<string> = new Set<keyof CaptureFields | keyof SourceFields>([
+  ...(['source', 'device', 'path', 'url', 'protocol', 'host', 'port', 'sampleRate'] as const),
+  ...(['cut', 'windowSeconds', 'hopSeconds', 'pauseSeconds', 'maxSeconds', 'pace', 'format'] as const),
+]);
+
+/** The part of `msg.options` that is for the nodes behind: `cut`, for example, means something else to them. */
+export function optionsBehind(options: unknown): { options?: object } {
+  const others = Object.entries(plainObject(options)).filter(([name]) => !own.has(name));
+  return others.length === 0 ? {} : { options: Object.fromEntries(others) };
 }

@@ -1,4 +1,3 @@
-import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Node, NodeAPI } from 'node-red';
@@ -54,6 +53,8 @@ export async function chosenSource(
   message: Message,
   options: MessageOptions,
   onEvent: (event: SourceEvent) => void,
+  /** A port is listened on; a sender may take its time. */
+  onListening: () => void,
 ): Promise<AudioSource> {
   const kind = chosenKind(fields, options);
   switch (kind) {
@@ -76,7 +77,7 @@ export async function chosenSource(
       const format = { sampleRate: sampleRate ?? optionalNumber(fields.sampleRate) ?? 16_000 };
       const host = options.text('host') ?? text(fields.host) ?? '127.0.0.1';
       const protocol = options.choice('protocol', ['tcp', 'udp']) ?? fields.protocol;
-      return networkSource({ protocol, port, host, format, onEvent });
+      return networkSource({ protocol, port, host, format, onEvent, onListening });
     }
     case 'message': {
       const sourceId = text(message.filename) ?? text(message.topic) ?? 'message';
@@ -90,27 +91,24 @@ export async function chosenSource(
         options.text('path') ??
         (await typedText(RED, node, fields.path, fields.pathType, message));
       if (name === undefined) throw new NodeError('BAD_MESSAGE', 'No file or folder is given.');
-      const full = await findPath(RED, name);
-      return (await isFolder(full)) ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
+      const { full, several } = await findPath(RED, name);
+      return several ? folderSource(full, { onEvent }) : fileSource(full, { onEvent });
     }
   }
 }
 
-/** A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples. */
-export async function findPath(RED: NodeAPI, name: string): Promise<string> {
+/**
+ * A relative path starts at the user directory; where nothing is there, at the package's `flows`, for the examples.
+ * `several`: it is a folder, or names several files.
+ */
+export async function findPath(RED: NodeAPI, name: string): Promise<{ full: string; several: boolean }> {
   const own = path.resolve(RED.settings.userDir ?? process.cwd(), name);
-  const shipped = path.resolve(shippedFolder, name);
-  return !(await found(own)) && (await found(shipped)) ? shipped : own;
-}
-
-/** Also what names several files. */
-export async function isFolder(full: string): Promise<boolean> {
-  return (await found(full))?.isDirectory() ?? /[*?]/.test(full);
-}
-
-/** Not `statSync`: a disk in the network that does not answer would stop all flows. */
-function found(full: string): Promise<Stats | undefined> {
-  return stat(full).catch(() => undefined);
+  for (const full of new Set([own, path.resolve(shippedFolder, name)])) {
+    // Not `statSync`: a disk in the network that does not answer would stop all flows.
+    const found = await stat(full).catch(() => undefined);
+    if (found !== undefined) return { full, several: found.isDirectory() };
+  }
+  return { full: own, several: /[*?]/.test(own) };
 }
 
 function text(value: unknown): string | undefined {

@@ -35,21 +35,31 @@ const streamAddress = addressOf('http', 'https', 'rtsp', 'rtsps');
 
 /** Quieter than this is drawn as an empty meter. */
 const quietestDecibels = -60;
+/** Milliseconds without a level after which nothing is heard any more. */
+const staleTime = 2000;
 
 let stopMeter: () => void = () => {};
 
 function startMeter(id: string): void {
   const meter = $('.earmark-form .earmark-meter');
   const topic = `earmark/level/${id}`;
-  const show = (_topic: string, data: { decibels: number }) => {
-    const percent = Math.max(0, Math.min(100, (1 - data.decibels / quietestDecibels) * 100));
-    const text = loudnessText(data.decibels);
-    meter.attr({ 'aria-valuenow': Math.round(data.decibels), 'aria-valuetext': text });
+  let stale: number | undefined;
+  const draw = (decibels: number, text: string) => {
+    const percent = Math.max(0, Math.min(100, (1 - decibels / quietestDecibels) * 100));
+    meter.attr({ 'aria-valuenow': Math.round(Math.max(decibels, quietestDecibels)), 'aria-valuetext': text });
     meter.children().css('width', `${percent}%`);
     meter.next().text(text);
   };
+  const show = (_topic: string, { decibels }: { decibels: number }) => {
+    window.clearTimeout(stale);
+    stale = window.setTimeout(() => draw(quietestDecibels, ''), staleTime);
+    draw(decibels, loudnessText(decibels));
+  };
   RED.comms.subscribe(topic, show);
-  stopMeter = () => RED.comms.unsubscribe(topic, show);
+  stopMeter = () => {
+    window.clearTimeout(stale);
+    RED.comms.unsubscribe(topic, show);
+  };
 }
 
 migrateOnLoad('earmark-capture', migrations);

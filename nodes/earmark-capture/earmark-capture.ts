@@ -8,13 +8,14 @@ import {
   type PcmChunk,
   type SourceEvent,
 } from '../../src/audio/index.ts';
+import type { EarmarkError } from '../../src/errors.ts';
 import { MessageOptions } from '../message-options.ts';
-import { type Message, type Work, workOnMessages } from '../message-worker.ts';
+import { type Message, type QueuePolicy, type Work, workOnMessages } from '../message-worker.ts';
 import { codedError } from '../node-error.ts';
 import { migrate } from '../saved-configuration.ts';
 import { type SoundFormat, soundProperties } from '../sound-message.ts';
 import { StatusLight } from '../status-light.ts';
-import { type CaptureFields, captureOptions } from './capture-options.ts';
+import { type CaptureFields, captureOptions, optionsBehind } from './capture-options.ts';
 import {
   chosenKind,
   chosenSource,
@@ -77,16 +78,19 @@ export default function (RED: NodeAPI): void {
     RED.nodes.createNode(this, saved);
     const def = migrate(saved, migrations);
     const light = new StatusLight(this);
-    const live = liveSources.has(def.source);
     /** What is read now, or was read last. */
     let kind: SourceKind = def.source;
     let warned = '';
+    let troubleUntil = 0;
+    const showTrouble = (status: NodeStatus) => {
+      troubleUntil = performance.now() + troubleShownMs;
+      light.say('work', status);
+    };
     const onEvent = (event: SourceEvent) => {
-      if (event.type === 'lost') {
-        showLoss(event.error.code);
-        // Once for the same reason, however often it is tried again.
-        if (kind !== 'browser' && warned !== event.error.message) this.warn(event.error.message);
-        warned = event.error.message;
+      if (event.type === 'lost') tellLoss(event.error);
+      if (event.type === 'dropped') {
+        const n = `${(event.milliseconds / 1000).toFixed(1)} s`;
+        showTrouble({ fill: 'yellow', shape: 'dot', text: RED._('status.dropped', { n }) });
       }
       // The other files of the folder follow, so the message that started it does not fail.
       if (event.type === 'skipped') this.error(event.error, { filename: event.sourceId });
@@ -97,13 +101,17 @@ export default function (RED: NodeAPI): void {
       light.say('work', statuses.listening);
     };
 
-    const showLoss = (code: string) =>
+    const tellLoss = ({ code, message }: EarmarkError) => {
       light.say(
         'condition',
         kind === 'browser'
           ? statuses.browser
           : { fill: 'yellow', shape: 'ring', text: RED._('status.retrying', { code }) },
       );
+      // Once for the same reason, however often it is tried again.
+      if (kind !== 'browser' && warned !== message) this.warn(message);
+      warned = message;
+    };
 
     const open = async (message: Message, options: MessageOptions): Promise<AudioSource> => {
       if (kind === 'browser') {
@@ -111,11 +119,10 @@ export default function (RED: NodeAPI): void {
         return microphonePage.source(this.id, onEvent);
       }
       if (kind === 'network') light.say('work', statuses.waiting);
-      return chosenSource(RED, this, def, message, options, onEvent);
+      return chosenSource(RED, this, def, message, options, onEvent, () => light.say('condition'));
     };
 
     const monitor = new LevelMonitor(meterMs);
-    let troubleUntil = 0;
     /** Moves the dialog's meter, and says where sound that is cut off or a muted microphone would spoil everything. */
     const meter = (chunk: PcmChunk) => {
       const report = monitor.push(chunk);
@@ -124,8 +131,7 @@ export default function (RED: NodeAPI): void {
       const trouble =
         report.clipped > 0 ? 'clipped' : report.silentSeconds >= mutedSeconds ? 'silent' : undefined;
       if (trouble !== undefined) {
-        troubleUntil = performance.now() + troubleShownMs;
-        light.say('work', statuses[trouble]);
+        showTrouble(statuses[trouble]);
       } else if (troubleUntil > 0 && performance.now() > troubleUntil) {
         troubleUntil = 0;
         light.say('work', statuses.listening);
@@ -138,10 +144,10 @@ export default function (RED: NodeAPI): void {
       // Where the package lies on this machine says nothing about a sample sound.
       const sourceId = name.startsWith(shippedFolder) ? `samples/${path.basename(name)}` : name;
       // The sound that came in is not copied for each of its pieces.
-      const { payload: _payload, parts: _parts, ...rest } = message;
+      const { payload: _payload, parts: _parts, options, ...rest } = message;
       const filename = kind === 'file' || kind === 'samples' ? { filename: name } : {};
       const sound = soundProperties(piece, sourceId, format);
-      return { ...copy(rest), ...filename, topic: sourceId, ...sound };
+      return { ...copy({ ...rest, ...optionsBehind(options) }), ...filename, topic: sourceId, ...sound };
     };
 
     /** A source with an end is read no faster than the nodes behind can work. */
@@ -162,7 +168,7 @@ export default function (RED: NodeAPI): void {
         for await (const piece of readPieces(pacedSource(source), options, signal)) await pass(piece);
       } else {
         const pieces = readPieces(source, options, signal);
-        for await (const { piece, parts } of inSequences(pieces, RED.util.generateId))
+        for await (const { piece, parts } of inSequences(pieces, options.format, RED.util.generateId))
           await pass(piece, parts);
       }
       light.say('work', { fill: 'grey', shape: 'dot', text: RED._('status.finished', { n: count }) });
@@ -171,6 +177,7 @@ export default function (RED: NodeAPI): void {
     /** A source without an end goes on until it is stopped. */
     const listen = async ({ message, send, signal }: Work, given: MessageOptions) => {
       const options = captureOptions(def, given);
+      warned = '';
       while (!signal.aborted) {
         try {
           const source = await open(message, given);
@@ -182,8 +189,7 @@ export default function (RED: NodeAPI): void {
           if (signal.aborted) break;
           const error = codedError(thrown);
           if (!error.retryable) throw error;
-          this.warn(error.message);
-          showLoss(error.code);
+          tellLoss(error);
         }
         await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
@@ -191,8 +197,13 @@ export default function (RED: NodeAPI): void {
 
     light.say('work', def.source === 'message' ? statuses.waiting : statuses.stopped);
     workOnMessages(RED, this, {
-      limit: live ? 0 : queueLimit,
-      policy: live ? 'dropNewest' : 'error',
+      // What listens already takes nothing but a stop.
+      get limit(): number {
+        return liveSources.has(kind) ? 0 : queueLimit;
+      },
+      get policy(): QueuePolicy {
+        return liveSources.has(kind) ? 'dropNewest' : 'error';
+      },
       light,
       stops: ({ payload }) =>
         (def.source !== 'message' || kind !== 'message') && (payload === 'stop' || payload === false),

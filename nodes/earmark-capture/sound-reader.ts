@@ -7,6 +7,7 @@ import {
   type SoundSegment,
   SoundSegmenter,
 } from '../../src/audio/index.ts';
+import type { SoundFormat } from '../sound-message.ts';
 import { creditsBelow, creditsHeld } from '../source-credits.ts';
 import type { CaptureOptions } from './capture-options.ts';
 
@@ -50,25 +51,32 @@ export async function* readPieces(
 /** `msg.parts` of a piece: its place among the pieces of its file. */
 export interface Parts {
   id: string;
-  type: 'buffer';
+  /** What *join* makes of them: samples become one buffer, WAV files a list. */
+  type: 'buffer' | 'array';
   index: number;
   /** Only with the last one. */
   count?: number;
-  ch: '';
+  /** What comes between two buffers: nothing. */
+  ch?: '';
+  /** Of a list's pieces. */
+  len?: 1;
 }
 
 /** Numbers the pieces of each file. Only when the next file begins, or nothing follows, is a piece known to be the last. */
 export async function* inSequences(
   pieces: AsyncIterable<Piece>,
+  format: SoundFormat,
   newId: () => string,
 ): AsyncGenerator<{ piece: Piece; parts: Parts }, void, undefined> {
+  const type =
+    format === 'wav' ? ({ type: 'array', len: 1 } as const) : ({ type: 'buffer', ch: '' } as const);
   let held: { piece: Piece; parts: Parts } | undefined;
   for await (const piece of pieces) {
     const goesOn = held !== undefined && held.piece.sourceId === piece.sourceId;
     if (held !== undefined) yield goesOn ? held : counted(held);
     const parts: Parts = goesOn
       ? { ...held!.parts, index: held!.parts.index + 1 }
-      : { id: newId(), type: 'buffer', index: 0, ch: '' };
+      : { id: newId(), ...type, index: 0 };
     held = { piece, parts };
   }
   if (held !== undefined) yield counted(held);

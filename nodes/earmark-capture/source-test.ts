@@ -6,7 +6,7 @@ import {
   probeFile,
   probeUrl,
 } from '../../src/audio/index.ts';
-import { findPath, isFolder } from './chosen-source.ts';
+import { findPath } from './chosen-source.ts';
 import type { SourceFault, SourceTestOutcome } from './source-test-outcome.ts';
 
 /** A camera takes some seconds to send its first sound. */
@@ -58,7 +58,7 @@ export function registerSourceTest(RED: NodeAPI): void {
       running = new AbortController();
       const overtaken = running.signal;
       const signal = AbortSignal.any([overtaken, AbortSignal.timeout(deadlineMs)]);
-      test(RED, tested, signal)
+      Promise.race([test(RED, tested, signal), end(signal)])
         .catch((error) => ({ outcome: overtaken.aborted ? 'overtaken' : faultOf(error) }))
         .then((answer) => response.json(answer));
     },
@@ -75,13 +75,20 @@ function readTested(body: unknown): Tested | undefined {
 async function test(RED: NodeAPI, { source, text }: Tested, signal: AbortSignal): Promise<SourceTestOutcome> {
   const options = { signal, silenceMs: deadlineMs };
   if (source === 'url') return { outcome: 'sound', sound: await probeUrl(text, options) };
-  const full = await findPath(RED, text);
-  if (!(await isFolder(full))) return { outcome: 'sound', sound: await probeFile(full, options) };
+  const { full, several } = await findPath(RED, text);
+  if (!several) return { outcome: 'sound', sound: await probeFile(full, options) };
   let files = 0;
   for await (const _ of findAudioFiles(full, signal)) {
     if (++files > mostFiles) return { outcome: 'folder', files: mostFiles, more: true };
   }
   return files === 0 ? { outcome: 'empty-folder' } : { outcome: 'folder', files, more: false };
+}
+
+/** A disk in the network that hangs hears of no signal. */
+function end(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new AudioError('CANCELLED', 'Stopped.')), { once: true });
+  });
 }
 
 function faultOf(error: unknown): SourceFault {

@@ -16,6 +16,8 @@ interface HealthDef extends NodeDef {
 }
 
 const queueLimit = 32;
+/** As in the dialog; a flow may hold any number, and what no timer can take would be a thousand reports a second. */
+const longestSeconds = 86_400;
 /** Changes that come together are one report. */
 const settleMs = 200;
 
@@ -49,7 +51,7 @@ export default function (RED: NodeAPI): void {
         (error) => this.warn(error),
       );
     };
-    const seconds = optionalNumber(def.everySeconds) ?? 0;
+    const seconds = Math.min(longestSeconds, optionalNumber(def.everySeconds) ?? 0);
     const timer = seconds > 0 ? setInterval(sendReport, seconds * 1000) : undefined;
     const changes = merge(bridge.condition$.pipe(skip(1)), memory?.condition$?.pipe(skip(1)) ?? []);
     const subscription = def.onChange

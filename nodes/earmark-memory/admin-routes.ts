@@ -3,7 +3,7 @@ import type { NodeAPI } from 'node-red';
 import { asyncScheduler, type Observable, throttleTime } from 'rxjs';
 import { EarmarkError } from '../../src/errors.ts';
 import type { NewHeardSound } from '../../src/sounds/heard-sounds.ts';
-import type { SoundsNotice } from '../../src/sounds/sound-answers.ts';
+import type { MemoryProblem, SoundsNotice } from '../../src/sounds/sound-answers.ts';
 import { SoundError } from '../../src/sounds/sound-error.ts';
 import { Sounds } from '../../src/sounds/sounds.ts';
 import type { FeatureStorage } from '../../src/storage/index.ts';
@@ -29,6 +29,9 @@ export interface ServedMemory {
 export interface SoundsRoutes {
   /** Shows a memory in the sidebar until `release` is called (in the config node's `close`). */
   serve(memory: ServedMemory): ServedSounds;
+  /** Says in the sidebar why a memory does not open, until it is served, or forgotten in the config node's `close`. */
+  fail(memory: { id: string; name: string; error: EarmarkError }): void;
+  forget(id: string): void;
 }
 
 export interface ServedSounds {
@@ -56,6 +59,7 @@ const mostDetails = 60;
  */
 export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
   const served = new Map<string, { name: string; storage: FeatureStorage; sounds: Sounds }>();
+  const failed = new Map<string, { name: string; problem: MemoryProblem }>();
   const notify = (notice: SoundsNotice) => RED.comms.publish(soundsTopic, notice, false);
   const feed = (changes: Observable<unknown>, notice: SoundsNotice) =>
     changes
@@ -95,7 +99,7 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
           sounds: await storage.countPatterns(),
         })),
       );
-      response.json(memories);
+      response.json([...memories, ...[...failed].map(([id, memory]) => ({ id, ...memory, sounds: 0 }))]);
     } catch (error) {
       sendError(response, error);
     }
@@ -157,6 +161,7 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
     serve({ id, name, storage }) {
       const sounds = new Sounds(storage);
       served.set(id, { name, storage, sounds });
+      failed.delete(id);
       notify({});
       const feeds = [
         feed(storage.watch(), { memory: id }),
@@ -171,6 +176,13 @@ export function registerAdminRoutes(RED: NodeAPI): SoundsRoutes {
           notify({});
         },
       };
+    },
+    fail({ id, name, error: { message, retryable } }) {
+      failed.set(id, { name, problem: { message, retryable } });
+      notify({});
+    },
+    forget(id) {
+      if (failed.delete(id)) notify({});
     },
   };
 }

@@ -55,6 +55,7 @@ export default function (RED: NodeAPI): void {
     node.condition$ = condition;
     node.threshold = optionalNumber(def.threshold);
 
+    const name = def.name || def.folder;
     let opened: FeatureStorage | undefined;
     let served: ServedSounds | undefined;
     node.hear = (sound) => served?.hear(sound);
@@ -74,7 +75,7 @@ export default function (RED: NodeAPI): void {
         throw closedByDeployment();
       }
       opened = storage;
-      served = sounds.serve({ id: node.id, name: def.name || def.folder, storage });
+      served = sounds.serve({ id: node.id, name, storage });
       condition.next({ value: 'ready' });
       return storage;
     };
@@ -101,7 +102,10 @@ export default function (RED: NodeAPI): void {
         const error = codedError(thrown);
         const before = condition.value;
         condition.next({ value: 'failed', error });
-        if (before.value !== 'failed' || before.error.code !== error.code) this.error(error);
+        if (before.value !== 'failed' || before.error.code !== error.code) {
+          sounds.fail({ id: node.id, name, error });
+          this.error(error);
+        }
         if (error.retryable) timer = setTimeout(attempt, retryMs);
       });
     };
@@ -110,6 +114,7 @@ export default function (RED: NodeAPI): void {
     this.on('close', (_removed: boolean, done: () => void) => {
       closed = true;
       clearTimeout(timer);
+      sounds.forget(node.id);
       closeRecognisers(recognisers);
       node.storage = () => Promise.reject(closedByDeployment());
       latest

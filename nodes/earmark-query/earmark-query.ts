@@ -36,6 +36,9 @@ interface QueryDef extends NodeDef {
   withClip: boolean;
 }
 
+/** `msg.query` may name one sound. */
+type Criteria = PatternQuery & { id?: unknown };
+
 const queueLimit = 64;
 const hourMs = 3_600_000;
 
@@ -46,8 +49,8 @@ export default function (RED: NodeAPI): void {
     const light = new StatusLight(this);
     const memory = showMemory(RED, this, def.memory, light);
 
-    const criteria = async (message: Message, options: MessageOptions): Promise<PatternQuery> => {
-      const query: PatternQuery = { sortBy: def.sortBy, sortDirection: def.sortDirection };
+    const criteria = async (message: Message, options: MessageOptions): Promise<Criteria> => {
+      const query: Criteria = { sortBy: def.sortBy, sortDirection: def.sortDirection };
       const label = await typedText(RED, this, def.label, def.labelType, message);
       const sourceId = await typedText(RED, this, def.sourceId, def.sourceIdType, message);
       const type = await typedText(RED, this, def.kind, def.kindType, message);
@@ -89,10 +92,16 @@ export default function (RED: NodeAPI): void {
       });
     };
 
-    const find = async (storage: FeatureStorage, query: PatternQuery & { id?: unknown }) => {
+    const find = async (storage: FeatureStorage, query: Criteria) => {
       if (typeof query.id !== 'string') return storage.queryPatterns(query);
       const one = await storage.getPatternById(query.id);
       return one === undefined ? [] : [one];
+    };
+
+    const count = async (storage: FeatureStorage, query: Criteria) => {
+      if (typeof query.id === 'string') return (await find(storage, query)).length;
+      const { limit: _limit, ...all } = query;
+      return storage.countPatterns(all);
     };
 
     workOnMessages(RED, this, {
@@ -107,8 +116,7 @@ export default function (RED: NodeAPI): void {
         const describe = describer(storage, options);
         const query = await criteria(message, options);
         if (answer === 'count') {
-          const { limit: _limit, ...all } = query;
-          send(Object.assign(message, { payload: await storage.countPatterns(all), query }));
+          send(Object.assign(message, { payload: await count(storage, query), query }));
           return;
         }
         const found = await find(storage, query);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { type AudioSource, measureFrequencyRange } from '../../src/audio/index.ts';
 import { BridgeError, type EmbeddedWindow } from '../../src/bridge/index.ts';
@@ -34,15 +35,11 @@ interface ExtractOptions {
 }
 
 /** What says that the bridge is gone for now, and not that this sound cannot be embedded. */
-const awayCodes: ReadonlySet<string> = new Set([
-  'UNREACHABLE',
-  'CIRCUIT_OPEN',
-  'TIMEOUT',
-  'DRAINING',
-  'OVERLOADED',
-]);
+const awayCodes: ReadonlySet<string> = new Set(['UNREACHABLE', 'TIMEOUT', 'DRAINING', 'OVERLOADED']);
 /** A sound that brings the server down each time must not hold up those behind it for ever. */
 const mostAttempts = 5;
+/** Between two looks at a circuit that another call is trying out. */
+const circuitPollMs = 500;
 /** What a bridge takes at once, 17 minutes at 16 kHz. A few megabytes of MP3 can hold many hours. */
 const mostSamples = 2 ** 24;
 
@@ -78,8 +75,11 @@ export default function (RED: NodeAPI): void {
         };
         const out: object = whole ? message : RED.util.cloneMessage({ ...message, payload: undefined });
         Object.assign(out, { payload: Array.from(window.features), features: description });
+        const parts = plainObject(message.parts);
         if (!whole)
           Object.assign(out, { parts: { id, type: 'array', index, count: windows.length, len: 1 } });
+        // Still one of its file's pieces, but no longer of bytes: join would make bytes of its numbers.
+        else if (parts.type === 'buffer') Object.assign(out, { parts: { ...parts, type: 'array', len: 1 } });
         if (passSound) Object.assign(out, { audio: { ...audio, sourceId, clip: wavFile(part, sampleRate) } });
         send(out);
       }
@@ -138,7 +138,7 @@ async function embed(
   options: ExtractOptions,
   signal: AbortSignal,
 ): Promise<EmbeddedWindow[]> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempts = 0; ; ) {
     const service = await connection.ready(signal);
     try {
       const model = options.model ?? connection.model;
@@ -149,9 +149,14 @@ async function embed(
         signal,
       });
     } catch (error) {
-      const away = error instanceof BridgeError && awayCodes.has(error.code);
-      if (!away || attempt === mostAttempts) throw error;
-      connection.suspect();
+      if (!(error instanceof BridgeError)) throw error;
+      if (error.code === 'CIRCUIT_OPEN') {
+        // Held back, so this sound has not been tried.
+        await sleep(Math.max(circuitPollMs, error.retryAfterMs ?? 0), undefined, { signal });
+        continue;
+      }
+      if (!awayCodes.has(error.code) || ++attempts === mostAttempts) throw error;
+      connection.suspect(error);
     }
   }
 }

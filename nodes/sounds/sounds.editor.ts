@@ -1,17 +1,13 @@
 import type { EditorRED } from 'node-red';
 import type { SoundSelection, SoundsNotice, UndoSummary } from '../../src/sounds/sound-answers.ts';
 import { button, element } from './editor/dom.ts';
+import { countText, numberText } from './editor/figures.ts';
 import { labelListId } from './editor/label-field.ts';
 import { labelText } from './editor/label-text.ts';
 import { LabelsView } from './editor/labels-view.ts';
 import { MapView } from './editor/map-view.ts';
 import { Player } from './editor/player.ts';
-import {
-  countText,
-  type SidebarContext,
-  type SidebarView,
-  type Translate,
-} from './editor/sidebar-context.ts';
+import type { ClosedMemory, SidebarContext, SidebarView, Translate } from './editor/sidebar-context.ts';
 import { SoundList } from './editor/sound-list.ts';
 import { type LabelSummary, type MemorySummary, RequestError, SoundsApi } from './editor/sounds-api.ts';
 import { SuggestionsView } from './editor/suggestions-view.ts';
@@ -36,9 +32,12 @@ class SoundsSidebar implements SidebarContext {
   readonly element = element('div', { class: 'earmark-sounds' });
   readonly text: Translate;
   readonly canWrite = RED.user.hasPermission('earmark.write');
+  readonly #canRead = RED.user.hasPermission('earmark.read');
   readonly player: Player;
   labels: LabelSummary[] = [];
   api: SoundsApi | undefined;
+  closed: ClosedMemory | undefined;
+  #known: MemorySummary[] = [];
   readonly #memories = element('select', { class: 'earmark-memories', hidden: true });
   readonly #undo: HTMLButtonElement;
   readonly #message = element('div', { class: 'earmark-message', role: 'status', 'aria-live': 'polite' });
@@ -91,6 +90,7 @@ class SoundsSidebar implements SidebarContext {
   /** One at a time; what comes meanwhile is done once more afterwards. */
   async refresh(): Promise<void> {
     this.#stale = true;
+    if (!this.#canRead) return;
     if (this.#refreshing) return this.#refreshing;
     this.#refreshing = (async () => {
       while (this.#stale) {
@@ -124,7 +124,7 @@ class SoundsSidebar implements SidebarContext {
   async label(selection: SoundSelection, label: string): Promise<void> {
     await this.#change(async (api) => {
       const { sounds } = await api.label(selection, label);
-      this.#list.settle(selection);
+      this.#settle(selection);
       return this.text(label === '' ? 'done.unlabelled' : 'done.labelled', {
         sounds: countText(this.text, sounds),
         label: labelText(this.text, label),
@@ -135,7 +135,7 @@ class SoundsSidebar implements SidebarContext {
   async refuse(selection: SoundSelection, label: string): Promise<void> {
     await this.#change(async (api) => {
       const { sounds } = await api.refuse(selection, label);
-      this.#list.settle(selection);
+      this.#settle(selection);
       return this.text('done.refused', {
         sounds: countText(this.text, sounds),
         label: labelText(this.text, label),
@@ -156,7 +156,7 @@ class SoundsSidebar implements SidebarContext {
   async remove(selection: SoundSelection): Promise<void> {
     await this.#change(async (api) => {
       const { sounds, undoable } = await api.remove(selection);
-      this.#list.settle(selection);
+      this.#settle(selection);
       return this.text(undoable ? 'done.deleted' : 'done.deleted-for-good', {
         sounds: countText(this.text, sounds),
       });
@@ -223,14 +223,18 @@ class SoundsSidebar implements SidebarContext {
     });
     this.#memories.setAttribute('aria-label', text('memory.choose'));
     this.#memories.addEventListener('change', () => {
-      this.#open(this.#memories.value);
+      this.#open(this.#known.find(({ id }) => id === this.#memories.value));
       void this.refresh();
     });
     const head = element('div', { class: 'earmark-head' }, tabList);
     if (this.canWrite) head.append(this.#undo);
+    const note = (key: string) => element('p', { class: 'earmark-note' }, text(key));
+    if (!this.#canRead) {
+      this.element.append(note('sidebar.no-right'));
+      return;
+    }
     this.element.append(head, this.#memories, this.#labelList);
-    if (!this.canWrite)
-      this.element.append(element('p', { class: 'earmark-note' }, text('sidebar.read-only')));
+    if (!this.canWrite) this.element.append(note('sidebar.read-only'));
     this.element.append(...this.#tabs.map(({ panel }) => panel), this.#message);
     this.#show(0);
   }
@@ -246,10 +250,12 @@ class SoundsSidebar implements SidebarContext {
     if (changed) void this.#tabs[place]?.view.refresh();
   }
 
-  #open(memory: string | undefined): void {
+  #open(memory: MemorySummary | undefined): void {
     this.player.stop();
-    this.api = memory === undefined ? undefined : new SoundsApi(memory);
+    this.closed = closedMemory(memory);
+    this.api = memory && !this.closed ? new SoundsApi(memory.id) : undefined;
     this.labels = [];
+    this.#showUndo(undefined);
     for (const { view } of this.#tabs) view.reset();
   }
 
@@ -279,20 +285,23 @@ class SoundsSidebar implements SidebarContext {
   }
 
   #showMemories(memories: MemorySummary[]): void {
+    this.#known = memories;
+    const chosen = this.api?.memory ?? this.closed?.id;
+    const shown = memories.find(({ id }) => id === chosen);
+    const closed = closedMemory(shown);
+    if (shown && (closed === undefined) === (this.closed === undefined)) this.closed = closed;
+    // The one that was shown is gone, opened meanwhile or no longer opens, or none was shown yet.
+    else if (memories.length > 0 || chosen !== undefined) this.#open(shown ?? memories[0]);
     this.#memories.hidden = memories.length < 2;
     this.#memories.replaceChildren(
-      ...memories.map(({ id, name, sounds }) =>
+      ...memories.map(({ id, name, sounds, problem }) =>
         element(
           'option',
-          { value: id, selected: id === this.api?.memory },
-          `${name} (${sounds.toLocaleString()})`,
+          { value: id, selected: id === (this.api?.memory ?? this.closed?.id) },
+          problem ? this.text('empty.not-open', { memory: name }) : `${name} (${numberText(sounds)})`,
         ),
       ),
     );
-    if (memories.some(({ id }) => id === this.api?.memory)) return;
-    // The one that was shown is gone, or none was shown yet.
-    const first = memories[0]?.id;
-    if (first !== undefined || this.api) this.#open(first);
   }
 
   #showUndo(last: UndoSummary | undefined): void {
@@ -312,6 +321,10 @@ class SoundsSidebar implements SidebarContext {
     });
   }
 
+  #settle(selection: SoundSelection): void {
+    for (const { view } of this.#tabs) view.settle?.(selection);
+  }
+
   async #change(run: (api: SoundsApi) => Promise<string>): Promise<void> {
     if (!this.api || !this.canWrite) return;
     try {
@@ -321,6 +334,10 @@ class SoundsSidebar implements SidebarContext {
       this.fail(error);
     }
   }
+}
+
+function closedMemory(memory: MemorySummary | undefined): ClosedMemory | undefined {
+  return memory?.problem && { ...memory, problem: memory.problem };
 }
 
 RED.plugins.registerPlugin('earmark-sounds', {

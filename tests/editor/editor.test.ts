@@ -223,6 +223,9 @@ describe.skipIf(noBrowser)(`the editor (${noBrowser ?? 'Chromium'})`, { timeout:
       await editor.dialogPicture('capture');
       await page.getByText(/It hears you: −?-?\d+ dB/).waitFor();
       await playing;
+      // Nothing is heard any more.
+      await expect.poll(() => page.locator('.earmark-decibels').textContent(), { timeout: 15_000 }).toBe('');
+      expect(await meter.getAttribute('aria-valuenow')).toBe('-60');
       await typed('device').fill('no such microphone');
       await page.locator('#earmark-microphone-test').click();
       await expect

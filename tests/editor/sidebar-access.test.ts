@@ -222,6 +222,13 @@ describe.skipIf(noBrowser)('the Sounds sidebar with adminAuth on', { timeout: 90
     expect(errors).toEqual([]);
   });
 
+  test('a user without the right to read is told so, and asked for nothing', async () => {
+    const { page, errors } = await server.open({ user: 'nobody' });
+    await page.getByText('Ask for the right to read them (earmark.read).').waitFor();
+    expect(await page.locator('.earmark-sounds :is(button, input)').count()).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
   test('a writer can label', async () => {
     const { page, errors } = await server.open({ user: 'writer' });
     const row = page.locator('.earmark-sound[data-id="ring-2"]');

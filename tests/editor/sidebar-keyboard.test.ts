@@ -64,6 +64,20 @@ describe.skipIf(noBrowser)('the Sounds sidebar without a mouse', { timeout: 90_0
     await page.locator('[data-id=ring] .earmark-sound-label').getByText('doorbell').waitFor();
   });
 
+  test('the checkbox of a row is checked by its own key, and a name is typed in a field that shows it', async () => {
+    await tabTo('[data-id=ring] input[type=checkbox]');
+    await press('Space');
+    const selected = page.getByText('Selected: 1 sound');
+    await selected.waitFor();
+    await press('Space');
+    await selected.waitFor({ state: 'hidden' });
+    await page.locator('[data-id=tap-0]').focus();
+    await press('l');
+    const { width } = (await page.locator('[data-id=tap-0] .earmark-label-field input').boundingBox())!;
+    expect(width).toBeGreaterThan(100);
+    await press('Escape');
+  });
+
   test('the map: from sound to sound, two are selected and named', async () => {
     await nextTab();
     await page.locator('.earmark-map-status').getByText('25 sounds').waitFor();

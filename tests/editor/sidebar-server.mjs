@@ -58,7 +58,7 @@ const permissions = {
   writer: '*',
   labeller: ['flows.read', 'nodes.read', 'earmark.read', 'earmark.write'],
   reader: 'read',
-  nobody: ['flows.read', 'nodes.read', 'plugins.read', 'settings.read'],
+  nobody: ['flows.read', 'nodes.read', 'plugins.read', 'settings.read', 'status.read'],
 };
 const user = async (username) => permissions[username] && { username, permissions: permissions[username] };
 const app = express();

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sampleSounds } from '../../nodes/package-folder.ts';
 import { holdCredit } from '../../nodes/source-credits.ts';
 import { encodeWav } from '../../src/audio/index.ts';
@@ -178,6 +178,20 @@ describe('capture', () => {
     await flow.status('capture', 'status.retrying');
   });
 
+  it('says how much of what a browser records was lost on its way', async () => {
+    await load({ source: 'browser', autoStart: true });
+    await flow.status('capture', 'status.browser');
+    const part = (firstSample: number) =>
+      flow.post(
+        `/earmark/capture/capture/microphone/audio?recording=one&firstSample=${firstSample}&sampleRate=${rate}`,
+        Buffer.alloc(rate),
+      );
+    await part(0);
+    await flow.status('capture', 'status.listening');
+    await part(2 * rate);
+    await flow.status('capture', 'status.dropped');
+  });
+
   it('stops in the middle of a file and can be started again', async () => {
     await load({ pace: 'live', windowSeconds: '0.1', hopSeconds: '0.1' });
     writeFileSync(path.join(flow.userDir, 'tone.wav'), encodeWav(tone(30), rate));
@@ -191,6 +205,20 @@ describe('capture', () => {
     flow.send('capture', { filename: 'tone.wav' });
     await flow.arrived('out', before + 2);
     expect(audioOf(flow.received('out')[before]!).startTime).toBe(0);
+  });
+
+  it('says how the file went that was read next after a stop', async () => {
+    await load({ pace: 'live', windowSeconds: '0.1', hopSeconds: '0.1' });
+    writeFileSync(path.join(flow.userDir, 'long.wav'), encodeWav(tone(30), rate));
+    writeFileSync(path.join(flow.userDir, 'short.wav'), encodeWav(tone(0.5), rate));
+    flow.send('capture', { filename: 'long.wav' });
+    await flow.arrived('out');
+    flow.send('capture', { payload: 'stop' });
+    flow.send('capture', { filename: 'short.wav' });
+    await flow.arrived('done', 3);
+    await flow.status('capture', 'status.finished');
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(flow.statuses('capture').at(-1)).toBe('status.finished');
   });
 
   it.each([
@@ -228,8 +256,45 @@ describe('capture', () => {
     flow.send('capture', { payload: Array.from(tone(1)), audio: { sampleRate: rate }, options });
     await flow.arrived('done');
     expect(flow.received('out').map((message) => audioOf(message).startTime)).toEqual([0, 0.25, 0.5]);
-    expect(flow.received('out')[0]!.format).toBe('wav');
+    expect(flow.received('out')[0]).toMatchObject({ format: 'wav', parts: { type: 'array', len: 1 } });
   });
+
+  it('passes on the options that are for the nodes behind, and keeps its own', async () => {
+    await load({ source: 'message' });
+    const message = { payload: Array.from(tone(1)), audio: { sampleRate: rate } };
+    flow.send('capture', { ...message, options: { cut: 'windows', windowSeconds: 0.5, model: 'fixture' } });
+    flow.send('capture', { ...message, options: { cut: 'windows' } });
+    const [first, , last] = await flow.arrived('out', 3);
+    expect(first!.options).toEqual({ model: 'fixture' });
+    expect(last!).not.toHaveProperty('options');
+  });
+
+  it('reads every file that messages name where the dialog has a microphone', async () => {
+    await load({ source: 'microphone', windowSeconds: '1' });
+    writeFileSync(path.join(flow.userDir, 'tone.wav'), encodeWav(tone(1), rate));
+    const options = { source: 'file', path: 'tone.wav' };
+    for (let i = 0; i < 3; i++) flow.send('capture', { options });
+    await flow.arrived('done', 3);
+    expect(flow.received('out')).toHaveLength(3);
+  });
+
+  it('says once that a port is taken, takes no second start, and listens when it is free', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    await load({ source: 'network', protocol: 'tcp', host: '127.0.0.1', port: String(port) });
+    const warn = vi.spyOn(flow.node('capture'), 'warn');
+    flow.send('capture', { payload: 'start' });
+    flow.send('capture', { payload: 'start' });
+    await flow.arrived('done');
+    await flow.status('capture', 'status.retrying');
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    expect(warn).toHaveBeenCalledTimes(1);
+    other.close();
+    await flow.status('capture', 'status.waiting');
+    expect(flow.received('done')).toHaveLength(1);
+    expect(flow.received('caught')).toEqual([]);
+  }, 20_000);
 
   it('reads what the message names in place of the source in the dialog', async () => {
     await load({ source: 'microphone' });

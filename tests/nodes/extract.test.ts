@@ -1,10 +1,13 @@
 import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeWav } from '../../src/audio/index.ts';
+import { startAnsweringBridge } from '../answering-bridge.ts';
 import { type RealBridge, startRealBridge } from '../real-bridge.ts';
 import { type FlowNode, type Received, TestFlow } from './test-flow.ts';
 
+const join = createRequire(import.meta.url)('@node-red/nodes/core/sequence/17-split.js');
 const rate = 16_000;
 /** The fixture model is quick, and gives equal sounds equal vectors. */
 let server: RealBridge;
@@ -135,6 +138,25 @@ describe('wav2vec2 extract', () => {
     expect(flow.statuses('extract').filter((text) => text.startsWith('status.dropped'))).toEqual([]);
   });
 
+  it('gives the vectors of a file to join, one for each of its pieces', async () => {
+    flow = await TestFlow.load(
+      [
+        { id: 'bridge', type: 'earmark-bridge', url: server.url },
+        { id: 'capture', type: 'earmark-capture', wires: [['extract']] },
+        { id: 'extract', type: 'earmark-wav2vec2-extract', wires: [['join']] },
+        { id: 'join', type: 'join', mode: 'auto', wires: [['out']] },
+        { id: 'out', type: 'helper' },
+      ] satisfies FlowNode[],
+      { credentials: { bridge: { token: server.token } }, extraNodes: [join] },
+    );
+    writeFileSync(path.join(flow.userDir, 'tone.wav'), wav(440, 3));
+    flow.send('capture', { filename: 'tone.wav' });
+    const [gathered] = await flow.arrived('out');
+    const { dimensions } = gathered!.features as { dimensions: number };
+    const vectors = gathered!.payload as unknown as number[][];
+    expect(vectors.map((one) => [Array.isArray(one), one.length])).toEqual(Array(3).fill([true, dimensions]));
+  });
+
   it('says that no bridge is chosen', async () => {
     await load({ bridge: '' });
     await flow.status('extract', 'status.not-set-up');
@@ -155,6 +177,23 @@ describe('wav2vec2 extract', () => {
     expect(messages.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
     await flow.status('extract', 'status.ready');
     expect(flow.received('caught')).toEqual([]);
+  });
+
+  it('loses nothing to a circuit that is open', async () => {
+    let calls = 0;
+    await using failing = await startAnsweringBridge({
+      answer: (path) => {
+        if (!path.startsWith('/process')) return undefined;
+        const code = ++calls > 5 ? 'TOO_SHORT' : 'INTERNAL';
+        return [500, JSON.stringify({ error: { code, message: 'Said by the test.', retryable: false } })];
+      },
+    });
+    await load({}, { url: failing.url, retries: '0' });
+    await flow.status('extract', 'status.ready');
+    for (let i = 0; i < 12; i++) flow.send('extract', { payload: wav(440) });
+    const caught = await flow.arrived('caught', 12);
+    const codes = caught.map(({ error }) => (error as { code: string }).code);
+    expect(codes).toEqual([...Array(5).fill('INTERNAL'), ...Array(7).fill('TOO_SHORT')]);
   });
 
   it('shows a wrong token as what it is', async () => {

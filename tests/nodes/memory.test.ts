@@ -137,6 +137,11 @@ describe('query', () => {
     await fill({ query: { answer: 'count', label: 'doorbell', limit: '1' } });
     flow.send('query', {});
     expect((await flow.arrived('found'))[0]!.payload).toBe(2);
+    const { payload } = flow.received('stored')[0] as { payload: { id: string } };
+    flow.send('query', { query: { id: payload.id } });
+    flow.send('query', { query: { id: 'unknown' } });
+    const [, one, none] = await flow.arrived('found', 3);
+    expect([one!.payload, none!.payload]).toEqual([1, 0]);
   });
 
   it('sends each sound in a sequence, with vector and recording when asked', async () => {

@@ -150,6 +150,16 @@ export class TestFlow {
     return (await helper.request().get(route).expect(200)).body as Answer;
   }
 
+  /** Sends bytes to an admin route. */
+  async post(route: string, bytes: Buffer): Promise<void> {
+    await helper
+      .request()
+      .post(route)
+      .type('application/octet-stream')
+      .send(bytes)
+      .expect((response) => expect(response.status).toBeLessThan(300));
+  }
+
   /** Calls `listener` with each message that arrives at a helper node. */
   listen(id: string, listener: (message: Received) => void): void {
     (helper.getNode(id) as EventEmitter).on('input', listener);

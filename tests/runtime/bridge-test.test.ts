@@ -18,6 +18,7 @@ describe('the test of a bridge', { timeout: 60_000 }, () => {
     await nodeRed.deploy([
       { id: 'tab', type: 'tab', label: 'empty' },
       { id: 'garden', type: 'earmark-bridge', mode: 'remote', url: deployed.url, credentials: { token } },
+      { id: 'other', type: 'debug', z: 'tab', wires: [] },
     ]);
   }, 120_000);
   afterAll(async () => {
@@ -59,6 +60,11 @@ describe('the test of a bridge', { timeout: 60_000 }, () => {
     const sneaky = `${other.url}/\${HOME}`;
     expect(await remote(sneaky)).toEqual([200, { outcome: 'deploy-first' }]);
     expect(other.asked).toEqual([]);
+  });
+
+  test('asks nothing of a node that is no bridge', async () => {
+    const body = { id: 'other', mode: 'managed', url: '', token: '' };
+    expect(await ask(body)).toEqual([200, { outcome: 'deploy-first' }]);
   });
 
   test('tells what is wrong, in a word of its own', async () => {

@@ -1,10 +1,12 @@
 import { searchWord } from '../../../src/sounds/search-text.ts';
 import { button, element } from './dom.ts';
 import { factLine } from './fact-line.ts';
+import { countText, timeText } from './figures.ts';
 import { labelDot } from './label-colour.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
-import { countText, type SidebarContext, type SidebarView, timeText } from './sidebar-context.ts';
+import { noMemory } from './no-memory.ts';
+import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import type { LabelSummary } from './sounds-api.ts';
 
 /** The labels in use: show, rename, merge. */
@@ -18,6 +20,9 @@ export class LabelsView implements SidebarView {
 
   constructor(context: SidebarContext) {
     this.#context = context;
+    this.#list.addEventListener('pointerleave', () => void this.refresh());
+    // The focus is still where it was.
+    this.#list.addEventListener('focusout', () => window.setTimeout(() => void this.refresh()));
     this.element.append(this.#empty, this.#list);
   }
 
@@ -26,14 +31,19 @@ export class LabelsView implements SidebarView {
     this.#list.replaceChildren();
   }
 
+  /** What the pointer or the keyboard is on stays there until these leave. */
   async refresh(): Promise<void> {
-    const { labels, text } = this.#context;
-    if (this.#editing) return;
+    if (!this.#editing && !this.#list.querySelector('li:hover, :focus-visible')) this.#draw();
+  }
+
+  #draw(): void {
+    const { labels, text, api } = this.#context;
     this.#empty.hidden = labels.length > 0;
     this.#list.hidden = labels.length === 0;
     this.#empty.replaceChildren(
-      element('p', {}, text('empty.no-labels')),
-      element('p', {}, text('empty.no-labels-help')),
+      ...(api
+        ? [element('p', {}, text('empty.no-labels')), element('p', {}, text('empty.no-labels-help'))]
+        : noMemory(this.#context)),
     );
     this.#list.replaceChildren(...labels.map((label, i) => this.#row(label, i)));
   }
@@ -108,6 +118,6 @@ export class LabelsView implements SidebarView {
 
   #close(after: Promise<void> = Promise.resolve()): void {
     this.#editing = false;
-    void after.then(() => this.refresh());
+    void after.then(() => this.#draw());
   }
 }

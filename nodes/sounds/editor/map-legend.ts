@@ -1,4 +1,5 @@
 import { element } from './dom.ts';
+import { numberText } from './figures.ts';
 import { labelDot, unlabelledDot } from './label-colour.ts';
 import { labelText } from './label-text.ts';
 import type { SidebarContext } from './sidebar-context.ts';
@@ -25,11 +26,14 @@ export class MapLegend {
 
   reset(): void {
     this.#only = -1;
+    this.element.replaceChildren();
   }
 
   /** `unlabelled` sounds are on the map without a name. */
   draw(unlabelled = this.#unlabelled): void {
     this.#unlabelled = unlabelled;
+    // A button that is pressed just now must not be another one when it is let go.
+    if (this.element.querySelector('button:active')) return;
     const { labels, text } = this.#context;
     const focused = (document.activeElement as HTMLElement | null)?.dataset.label;
     this.element.replaceChildren(
@@ -45,7 +49,7 @@ export class MapLegend {
             'data-label': label,
           },
           labelDot(number),
-          `${name} ${sounds.toLocaleString()}`,
+          `${name} ${numberText(sounds)}`,
         );
         button.addEventListener('click', () => {
           this.#only = this.#only === number ? -1 : number;
@@ -56,7 +60,7 @@ export class MapLegend {
       }),
     );
     if (unlabelled > 0) {
-      const words = `${text('sound.nameless')} ${unlabelled.toLocaleString()}`;
+      const words = `${text('sound.nameless')} ${numberText(unlabelled)}`;
       this.element.append(element('li', { class: 'earmark-legend-unlabelled' }, unlabelledDot(), words));
     }
     for (const button of this.element.querySelectorAll('button'))

@@ -1,11 +1,13 @@
 import type { PackedMap } from '../../../src/sounds/packed-map.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
+import { countText } from './figures.ts';
 import { MapCard } from './map-card.ts';
 import { MapLegend } from './map-legend.ts';
 import { MapPlot } from './map-plot.ts';
+import { noMemory } from './no-memory.ts';
 import { SelectionBar } from './selection-bar.ts';
-import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
+import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import { RequestError } from './sounds-api.ts';
 
 const hitRadius = 9;
@@ -75,6 +77,8 @@ export class MapView implements SidebarView {
     this.#plot.map = undefined;
     this.#selected.clear();
     this.#hovered = -1;
+    this.#status.textContent = '';
+    this.#showEmpty();
     this.#legend.reset();
     this.#card.reset();
     this.#bar.update();
@@ -84,7 +88,7 @@ export class MapView implements SidebarView {
   async refresh(): Promise<void> {
     const { api } = this.#context;
     const question = ++this.#question;
-    if (!api) return this.#showEmpty('empty.no-memory');
+    if (!api) return this.#showEmpty(...noMemory(this.#context));
     try {
       const known = this.#plot.map?.header;
       const map = await api.map(known);
@@ -170,16 +174,16 @@ export class MapView implements SidebarView {
       progress.phase === 'ready'
         ? countText(text, points)
         : text(`map.${progress.phase}`, { percent, problem: progress.problem ?? '' });
-    this.#showEmpty(points === 0 && progress.phase === 'ready' ? 'empty.no-sounds' : undefined);
+    const none = [element('p', {}, text('empty.no-sounds')), element('p', {}, text('empty.no-sounds-help'))];
+    this.#showEmpty(...(points === 0 && progress.phase === 'ready' ? none : []));
     this.#legend.draw(map.labels.reduce((count, label) => (label === 0 ? count + 1 : count), 0));
     this.#redraw();
     if (this.#card.shown && this.#hovered >= 0) void this.#showCard(this.#hovered);
   }
 
-  #showEmpty(key: string | undefined): void {
-    const { text } = this.#context;
-    this.#empty.hidden = key === undefined;
-    if (key) this.#empty.replaceChildren(element('p', {}, text(key)), element('p', {}, text(`${key}-help`)));
+  #showEmpty(...content: HTMLElement[]): void {
+    this.#empty.hidden = content.length === 0;
+    this.#empty.replaceChildren(...content);
   }
 
   #pointerDown(event: PointerEvent): void {

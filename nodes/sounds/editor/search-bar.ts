@@ -14,8 +14,8 @@ const examples: readonly (readonly [words: string, key: string])[] = [
 ];
 
 export interface SearchBarEvents {
-  /** New words that make sense. */
-  search(search: SoundSearch): void;
+  /** There are new words that make sense. */
+  changed(): void;
   /** The arrow down: on to what was found. */
   leave(): void;
 }
@@ -27,6 +27,8 @@ export class SearchBar {
   readonly #events: SearchBarEvents;
   readonly #field: HTMLInputElement;
   readonly #problem = element('div', { class: 'earmark-problem', role: 'alert', hidden: true });
+  /** The last words that made sense. */
+  #words = '';
   #typing: number | undefined;
 
   constructor(context: SidebarContext, events: SearchBarEvents) {
@@ -41,6 +43,12 @@ export class SearchBar {
       spellcheck: 'false',
     });
     this.#build();
+  }
+
+  /** What is to be searched for at this moment: "today" is another day tomorrow. */
+  get search(): SoundSearch {
+    const result = parseSearch(this.#words, Date.now());
+    return result.ok ? result : { query: {}, unlabelled: false };
   }
 
   get isEmpty(): boolean {
@@ -102,7 +110,11 @@ export class SearchBar {
     window.clearTimeout(this.#typing);
     const result = parseSearch(this.#field.value, Date.now());
     this.#problem.hidden = result.ok;
-    if (result.ok) this.#events.search({ query: result.query, unlabelled: result.unlabelled });
-    else this.#problem.textContent = this.#context.text(`search.${result.problem}`, { word: result.word });
+    if (!result.ok) {
+      this.#problem.textContent = this.#context.text(`search.${result.problem}`, { word: result.word });
+      return;
+    }
+    this.#words = this.#field.value;
+    this.#events.changed();
   }
 }

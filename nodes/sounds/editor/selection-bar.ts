@@ -1,9 +1,10 @@
 import { backgroundLabel } from '../../../src/recognition/background-label.ts';
 import type { SoundSelection } from '../../../src/sounds/sound-answers.ts';
 import { button, element } from './dom.ts';
+import { countText } from './figures.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
-import { countText, type SidebarContext } from './sidebar-context.ts';
+import type { SidebarContext } from './sidebar-context.ts';
 
 const shownRefusals = 3;
 

@@ -1,14 +1,18 @@
 import type { SoundSelection } from '../../../src/sounds/sound-answers.ts';
 import type { Player } from './player.ts';
-import type { LabelSummary, SoundsApi } from './sounds-api.ts';
+import type { LabelSummary, MemorySummary, SoundsApi } from './sounds-api.ts';
 
 /** A text of the catalogue, filled in. */
 export type Translate = (key: string, values?: Record<string, string | number>) => string;
 
+export type ClosedMemory = MemorySummary & Required<Pick<MemorySummary, 'problem'>>;
+
 /** What the parts of the sidebar share. */
 export interface SidebarContext {
-  /** The memory that is shown; absent while none is deployed. */
+  /** The memory that is shown; absent while none is open. */
   readonly api: SoundsApi | undefined;
+  /** The memory that is chosen and does not open. */
+  readonly closed: ClosedMemory | undefined;
   readonly text: Translate;
   readonly canWrite: boolean;
   readonly player: Player;
@@ -38,42 +42,13 @@ export interface SidebarView {
   reset(): void;
   /** Brings what is shown up to date. */
   refresh(): Promise<void>;
+  /** The user has said what is to become of these. */
+  settle?(selection: SoundSelection): void;
   /** A sound began or ended to be heard. */
   playing?(id: string, playing: boolean): void;
-}
-
-export function countText(text: Translate, sounds: number): string {
-  return sounds === 1 ? text('count.one') : text('count.many', { n: sounds.toLocaleString() });
-}
-
-// Made once: it takes a browser longer to make one than to draw a row.
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const tenths = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const dayAndClock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-
-/** "12:03" today, with the date on other days. */
-export function timeText(milliseconds: number): string {
-  const date = new Date(milliseconds);
-  const time = clock.format(date);
-  if (date.toDateString() === new Date().toDateString()) return time;
-  return `${day.format(date)} ${time}`;
-}
-
-/** With the year and the seconds. */
-export function wholeTimeText(milliseconds: number): string {
-  return dayAndClock.format(milliseconds);
 }
 
 /** The file's or the device's own name; the whole source is in the tooltip. */
 export function sourceText(sourceId: string): string {
   return sourceId.split(/[\\/]/).filter(Boolean).at(-1) ?? sourceId;
-}
-
-export function lengthText(seconds: number): string {
-  return seconds < 60 ? `${tenths.format(seconds)}\u00a0s` : `${Math.round(seconds / 60)}\u00a0min`;
-}
-
-export function percentText(similarity: number): string {
-  return `${Math.round(100 * similarity)}\u00a0%`;
 }

@@ -210,9 +210,9 @@ export class SoundGrid {
       Delete: canWrite && (() => this.#remove(id)),
       Escape: () => this.#select([]),
     };
-    // A button in the row has its own Enter and Space.
-    const onButton = (event.target as HTMLElement).closest('button') !== null;
-    if (onButton && (event.key === 'Enter' || event.key === ' ')) return;
+    // A button or checkbox in the row has its own Enter and Space.
+    const onControl = (event.target as HTMLElement).closest('button, input') !== null;
+    if (onControl && (event.key === 'Enter' || event.key === ' ')) return;
     let run = command ? undefined : keys[event.key];
     if (command && event.key === 'z' && canWrite) run = () => void this.#context.undo();
     if (command && event.key === 'a' && canWrite) run = () => this.#select(this.#order);

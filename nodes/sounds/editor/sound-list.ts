@@ -1,9 +1,11 @@
 import type { SoundSearch } from '../../../src/sounds/search-text.ts';
 import type { SoundSelection } from '../../../src/sounds/sound-answers.ts';
 import { button, element } from './dom.ts';
+import { countText } from './figures.ts';
 import { HeardList } from './heard-list.ts';
+import { examples, noMemory } from './no-memory.ts';
 import { SearchBar } from './search-bar.ts';
-import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
+import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import { SoundGrid } from './sound-grid.ts';
 
 /** More rows would make the page slow; a search finds what lies further back. */
@@ -20,6 +22,7 @@ export class SoundList implements SidebarView {
   readonly #empty = element('div', { class: 'earmark-empty', hidden: true });
   readonly #arrived: HTMLButtonElement;
   readonly #more: HTMLButtonElement;
+  /** The one that the cursor belongs to. */
   #search: SoundSearch = { query: {}, unlabelled: false };
   #cursor: string | undefined;
   /** Answers to older questions are thrown away. */
@@ -29,8 +32,7 @@ export class SoundList implements SidebarView {
     this.#context = context;
     const { text } = context;
     this.#searchBar = new SearchBar(context, {
-      search: (search) => {
-        this.#search = search;
+      changed: () => {
         this.#clear();
         void this.#load(false);
       },
@@ -58,6 +60,7 @@ export class SoundList implements SidebarView {
     });
     this.#arrived.hidden = true;
     this.#more = button({ text: text('sound.more') }, () => void this.#load(true));
+    this.#more.hidden = true;
     this.#scroll.append(
       this.#grid.element,
       this.#empty,
@@ -129,6 +132,7 @@ export class SoundList implements SidebarView {
       this.#showEmpty();
       return;
     }
+    if (!more) this.#search = this.#searchBar.search;
     try {
       const page = await api.page(this.#search, more ? this.#cursor : undefined);
       if (!wanted()) return;
@@ -159,7 +163,7 @@ export class SoundList implements SidebarView {
   }
 
   async #countArrived(): Promise<void> {
-    const page = await this.#context.api?.page(this.#search).catch(() => undefined);
+    const page = await this.#context.api?.page(this.#searchBar.search).catch(() => undefined);
     const { text } = this.#context;
     const sounds = page?.sounds ?? [];
     for (const sound of sounds) this.#grid.row(sound.id)?.update(sound);
@@ -170,24 +174,26 @@ export class SoundList implements SidebarView {
   }
 
   #showEmpty(): void {
-    const { text, api } = this.#context;
+    const { text, api, closed } = this.#context;
     this.#empty.hidden = this.#grid.order.length > 0;
     this.#more.hidden ||= this.#grid.order.length === 0;
     if (this.#empty.hidden) return;
     const searching = !this.#searchBar.isEmpty;
-    const examples = button({ icon: 'download', text: text('empty.examples') }, () => {
-      RED.actions.invoke('core:show-examples-import-dialog');
-    });
     const clear = button({ icon: 'times', text: text('search.clear') }, () => this.show(''));
     const none = this.#heard.isEmpty ? 'empty.no-sounds' : 'empty.none-stored';
-    const key = !api ? 'empty.no-memory' : searching ? 'empty.no-match' : none;
+    const key = searching ? 'empty.no-match' : none;
     // News of what is heard must not take the button from under the pointer or the focus.
-    if (this.#empty.dataset.shown === key) return;
-    this.#empty.dataset.shown = key;
+    const shown = api ? key : JSON.stringify([closed]);
+    if (this.#empty.dataset.shown === shown) return;
+    this.#empty.dataset.shown = shown;
+    if (!api) {
+      this.#empty.replaceChildren(...noMemory(this.#context));
+      return;
+    }
     this.#empty.replaceChildren(
       element('p', {}, text(key)),
       element('p', {}, text(`${key}-help`)),
-      ...(searching && api ? [clear] : [examples]),
+      searching ? clear : examples(text),
     );
   }
 }

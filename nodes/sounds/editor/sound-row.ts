@@ -3,18 +3,12 @@ import type { SoundDetails, SoundSummary } from '../../../src/sounds/sound-summa
 import { loudnessText } from '../../editor/loudness-text.ts';
 import { button, element, icon } from './dom.ts';
 import { factLine } from './fact-line.ts';
+import { lengthText, percentText, timeText, wholeTimeText } from './figures.ts';
 import { labelDot } from './label-colour.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
 import { drawPicture } from './picture.ts';
-import {
-  lengthText,
-  percentText,
-  type SidebarContext,
-  sourceText,
-  timeText,
-  wholeTimeText,
-} from './sidebar-context.ts';
+import { type SidebarContext, sourceText } from './sidebar-context.ts';
 
 /** From this similarity on, the best match is offered as a label. */
 const offeredSimilarity = 0.6;
@@ -164,10 +158,18 @@ export class SoundRow {
   editLabel(): void {
     if (!this.#context.canWrite) return;
     const { text } = this.#context;
+    let open = true;
     const close = () => {
+      // A field that is taken off the page loses the focus, which closes it too.
+      if (!open) return;
+      open = false;
       const hadFocus = this.#label.contains(document.activeElement);
+      this.#label.replaceChildren();
       this.#drawLabel();
-      if (hadFocus) this.element.focus();
+      // A row that stands by itself cannot have the focus.
+      const next =
+        this.element.getAttribute('role') === 'row' ? this.element : this.#label.querySelector('button');
+      if (hadFocus) next?.focus();
     };
     const field = labelField(this.#context, {
       value: this.sound.label ?? '',

@@ -4,6 +4,7 @@ import type { SoundSearch } from '../../../src/sounds/search-text.ts';
 import type {
   Change,
   LabelOverview,
+  MemorySummary,
   SoundPage,
   SoundSelection,
   Suggestions,
@@ -11,13 +12,7 @@ import type {
 } from '../../../src/sounds/sound-answers.ts';
 import type { SoundDetails, SoundSummary } from '../../../src/sounds/sound-summary.ts';
 
-export type { LabelSummary };
-
-export interface MemorySummary {
-  id: string;
-  name: string;
-  sounds: number;
-}
+export type { LabelSummary, MemorySummary };
 
 /** What the server said no with. */
 export class RequestError extends Error {

@@ -1,9 +1,11 @@
 import type { Suggestions } from '../../../src/sounds/sound-answers.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
+import { countText } from './figures.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
-import { countText, type SidebarContext, type SidebarView } from './sidebar-context.ts';
+import { noMemory } from './no-memory.ts';
+import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import { SoundRow } from './sound-row.ts';
 
 const shownGroups = 6;
@@ -16,9 +18,19 @@ export class SuggestionsView implements SidebarView {
   readonly #content = element('div', { class: 'earmark-scroll' });
   readonly #rows = new Map<string, SoundRow>();
   #question = 0;
+  /** The user has said what is to become of a sound: its card goes at once. */
+  #settled = false;
+  /** There is news that was not shown yet. */
+  #late = false;
 
   constructor(context: SidebarContext) {
     this.#context = context;
+    const left = () => {
+      if (this.#late && !this.#isHeld()) void this.refresh();
+    };
+    this.#content.addEventListener('pointerleave', left);
+    // The focus is still where it was.
+    this.#content.addEventListener('focusout', () => window.setTimeout(left));
     this.element.append(this.#content);
   }
 
@@ -30,15 +42,18 @@ export class SuggestionsView implements SidebarView {
   async refresh(): Promise<void> {
     const { api, text } = this.#context;
     const question = ++this.#question;
-    if (!api) return this.#say('empty.no-memory');
-    if (this.#isTyping()) return;
+    if (!api) return this.#explain(...noMemory(this.#context));
+    this.#late = true;
+    if (this.#isHeld()) return;
     try {
       const suggestions = await api.suggestions();
-      if (question !== this.#question || this.#isTyping()) return;
+      if (question !== this.#question || this.#isHeld()) return;
+      this.#late = false;
+      this.#settled = false;
       const { phase, problem } = suggestions.progress;
       if (phase === 'ready') return await this.#show(suggestions);
       if (phase === 'failed')
-        return this.#context.fail(new Error(text('map.failed', { problem: problem ?? '' })));
+        return this.#explain(element('p', {}, text('map.failed', { problem: problem ?? '' })));
       if (this.#content.childElementCount === 0) {
         this.#content.append(element('p', { class: 'earmark-empty' }, text('suggest.reading')));
       }
@@ -51,22 +66,28 @@ export class SuggestionsView implements SidebarView {
     this.#rows.get(id)?.setPlaying(playing);
   }
 
-  /** A name that is being typed stays, also when its typing began while the answer was on its way. */
-  #isTyping(): boolean {
+  settle(): void {
+    this.#settled = true;
+  }
+
+  /**
+   * A name that is being typed stays, also when its typing began while the answer was on its way; and what the pointer or
+   * the keyboard is on stays, so that it does what it said.
+   */
+  #isHeld(): boolean {
     const { activeElement } = document;
-    return activeElement instanceof HTMLInputElement && this.#content.contains(activeElement);
+    if (activeElement instanceof HTMLInputElement && this.#content.contains(activeElement)) return true;
+    const used = '.earmark-card:hover, .earmark-card :focus-visible';
+    return !this.#settled && this.#content.querySelector(used) !== null;
   }
 
   #say(key: string): void {
     const { text } = this.#context;
-    this.#content.replaceChildren(
-      element(
-        'div',
-        { class: 'earmark-empty' },
-        element('p', {}, text(key)),
-        element('p', {}, text(`${key}-help`)),
-      ),
-    );
+    this.#explain(element('p', {}, text(key)), element('p', {}, text(`${key}-help`)));
+  }
+
+  #explain(...content: HTMLElement[]): void {
+    this.#content.replaceChildren(element('div', { class: 'earmark-empty' }, ...content));
   }
 
   async #show({ groups, uncertain, contradictions }: Suggestions): Promise<void> {
