@@ -18,6 +18,8 @@ interface TextOption extends OptionBase {
   placeholder: string;
   choices?: readonly string[];
   default?: string;
+  /** Default: no limit. */
+  maxBytes?: number;
   /** What a shell completes the value with. */
   completes?: 'file' | 'folder';
 }
@@ -25,6 +27,8 @@ interface TextOption extends OptionBase {
 interface ListOption extends OptionBase {
   kind: 'list';
   placeholder: string;
+  /** Of each value. */
+  maxBytes: number;
 }
 
 /** `integer` takes whole numbers only; `min` and `max` are inclusive. */
@@ -100,7 +104,9 @@ export function parseCommandLine(
   args: string[],
 ): 'help' | { operands: string[]; options: OptionValues<Options> } {
   const { values, positionals, tokens } = parseLoosely(command, args);
-  if (values.help === true) return 'help';
+  // The `h` of a file called -hum.wav asks for nothing.
+  if (tokens.some((token) => token.kind === 'option' && /^(-h|--help)$/.test(args[token.index]!)))
+    return 'help';
   for (const token of tokens) {
     if (token.kind !== 'option' || token.name === 'help') continue;
     const option = Object.hasOwn(command.options, token.name) ? command.options[token.name] : undefined;
@@ -157,11 +163,14 @@ function readOption(
   switch (option.kind) {
     case 'flag':
       return given === true;
-    case 'list':
-      return (given ?? []) as string[];
+    case 'list': {
+      const texts = (given ?? []) as string[];
+      for (const text of texts) checkText(`--${name}`, option, text);
+      return texts;
+    }
     case 'text': {
       const text = (given as string | undefined) ?? option.default;
-      if (text === '') throw new UsageError(`--${name} must not be empty`);
+      if (text !== undefined) checkText(`--${name}`, option, text);
       if (text !== undefined && option.choices !== undefined && !option.choices.includes(text)) {
         throw new UsageError(`--${name} must be one of ${option.choices.join(', ')}, not "${text}"`);
       }
@@ -171,6 +180,12 @@ function readOption(
     case 'integer':
       return given === undefined ? option.default : readNumber(`--${name}`, option, given as string);
   }
+}
+
+function checkText(name: string, { maxBytes }: TextOption | ListOption, text: string): void {
+  if (text === '') throw new UsageError(`${name} must not be empty`);
+  if (maxBytes !== undefined && Buffer.byteLength(text) > maxBytes)
+    throw new UsageError(`${name} must have at most ${maxBytes} bytes`);
 }
 
 function readNumber(name: string, option: NumberOption, text: string): number {

@@ -1,4 +1,5 @@
 import type { PatternQuery } from '../pattern.ts';
+import { longestText } from '../storage/checked-pattern.ts';
 import type { OptionValues } from './command.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -11,7 +12,12 @@ export const criteriaOptions = {
     placeholder: 'SOURCE',
     description: 'The file, microphone or stream it came from.',
   },
-  tag: { kind: 'list', placeholder: 'TAG', description: 'Only patterns that carry the tag.' },
+  tag: {
+    kind: 'list',
+    placeholder: 'TAG',
+    maxBytes: longestText,
+    description: 'Only patterns that carry the tag.',
+  },
   from: {
     kind: 'number',
     placeholder: 'SECONDS',
@@ -65,10 +71,15 @@ function range(
   return { [key]: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } };
 }
 
+/** ISO 8601. `Date.parse` alone takes 5.11.2026 for the 11th of May. */
+const timeForm = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
+
 function timeOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const time = Date.parse(text);
-  if (Number.isNaN(time))
+  const day = timeForm.exec(text)?.[1];
+  const time = day === undefined ? Number.NaN : Date.parse(text);
+  // The 31st of a short month would slip into the next one.
+  if (Number.isNaN(time) || !new Date(day!).toISOString().startsWith(day!))
     throw new UsageError(`${name} must be a time such as 2026-11-23T08:00, not "${text}"`);
   return time;
 }

@@ -10,7 +10,7 @@ import { isInstalled } from '../audio/microphone.ts';
 import { recorders } from '../audio/recorder.ts';
 import { environmentFolder } from './bridge-python.ts';
 import { openBridge } from './bridge-session.ts';
-import { memoryPath, openMemory } from './memory-session.ts';
+import { holdsNoMemory, memoryPath, openMemory } from './memory-session.ts';
 import type { Terminal } from './terminal.ts';
 import { count, showBytes } from './units.ts';
 
@@ -63,16 +63,9 @@ export async function* examine(
   }
 }
 
+/** An older one has been refused before any command. */
 async function node(): Promise<Result> {
-  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
-  const enough = major > 22 || (major === 22 && minor >= 9);
-  return enough
-    ? { state: 'ok', found: process.version }
-    : {
-        state: 'problem',
-        found: `${process.version} is too old`,
-        fix: 'Install Node.js 22.9 or newer, best 24.',
-      };
+  return { state: 'ok', found: process.version };
 }
 
 async function python(): Promise<Result> {
@@ -200,9 +193,8 @@ async function microphone(): Promise<Result> {
 
 async function memory(given: string | undefined): Promise<Result> {
   const folder = memoryPath(given);
-  if (!existsSync(folder)) {
-    let parent = path.dirname(folder);
-    while (!existsSync(parent)) parent = path.dirname(parent);
+  if (holdsNoMemory(folder)) {
+    const parent = firstThatExists(folder);
     try {
       await access(parent, constants.W_OK);
       return { state: 'ok', found: `none yet; the first one is made in ${folder}` };
@@ -231,12 +223,17 @@ async function memory(given: string | undefined): Promise<Result> {
   }
 }
 
+/** The folder or the first one above it that is there. On Windows not even a drive need be. */
+function firstThatExists(folder: string): string {
+  const parent = path.dirname(folder);
+  return existsSync(folder) || parent === folder ? folder : firstThatExists(parent);
+}
+
 /** Under this, in bytes, a memory that grows will soon stop. */
 const littleRoom = 1e9;
 
 async function disk(given: string | undefined): Promise<Result> {
-  let folder = memoryPath(given);
-  while (!existsSync(folder)) folder = path.dirname(folder);
+  const folder = firstThatExists(memoryPath(given));
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   const found = `${showBytes(free)} free where the memory lies`;

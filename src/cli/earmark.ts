@@ -5,8 +5,9 @@ import { CommandFailure } from './command-failure.ts';
 import { commandList } from './command-list.ts';
 import { type ExitStatus, exitStatus } from './exit-status.ts';
 import { commandHelp, generalHelp } from './help.ts';
+import { nodeTooOld } from './node-version.ts';
 import { packageVersion } from './package-folder.ts';
-import { Terminal } from './terminal.ts';
+import { printable, Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 const ended: Partial<Record<NodeJS.Signals, ExitStatus>> = {
@@ -58,6 +59,9 @@ async function run(name: string | undefined, args: string[]): Promise<ExitStatus
       const hint = guess === undefined ? 'See: earmark --help' : `Did you mean: earmark ${guess}`;
       throw new UsageError(`there is no command "${name}". ${hint}`);
     }
+    // Said before an older Node fails at what it does not have.
+    const tooOld = nodeTooOld();
+    if (tooOld !== undefined) throw new CommandFailure(tooOld);
     const command = await listed.load();
     const parsed = parseCommandLine(command, args);
     if (parsed === 'help') {
@@ -83,12 +87,12 @@ function explain(thrown: unknown, name: string | undefined): ExitStatus {
   const who = known ? `earmark ${name}` : 'earmark';
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {
-    terminal.note(`${who}: ${message}${known ? `. See: earmark ${name} --help` : ''}`);
+    terminal.note(`${who}: ${message.replace(/\.+$/, '')}${known ? `. See: earmark ${name} --help` : ''}`);
     return exitStatus.usage;
   }
   // Lines after the first are what another program said before it ended.
   const [first, ...said] = message.trimEnd().split('\n');
-  terminal.note(`${who}: ${terminal.style('red', first!)}`);
+  terminal.note(`${who}: ${terminal.style('red', printable(first!))}`);
   for (const line of said) terminal.note(`    ${line}`);
   const expected =
     error instanceof EarmarkError ||

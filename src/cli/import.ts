@@ -26,6 +26,8 @@ export const importMemory = defineCommand({
     const reader = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY, signal });
     const lines = reader[Symbol.asyncIterator]();
     const first = await lines.next();
+    // Some programs on Windows begin a text with a byte-order mark.
+    if (!first.done) first.value = first.value.replace(/^\uFEFF/, '');
     signal.throwIfAborted();
     await using memory = await openMemory(options.memory, 'write', first.done ? {} : lengthIn(first.value));
     using progress = new ProgressBar(terminal);

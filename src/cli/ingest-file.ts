@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { AudioError } from '../audio/index.ts';
 import { soundPattern } from '../pipelines/index.ts';
+import { longestText } from '../storage/checked-pattern.ts';
 import type { FeatureStorage, NewStoredPattern } from '../storage/index.ts';
 import { embedFile, type FileEmbedding, type FileTally } from './embed-source.ts';
 
@@ -32,6 +34,9 @@ const batchSize = 64;
  */
 export async function ingestFile(file: AudioFile, ingestion: FileIngestion): Promise<number | 'known'> {
   const { memory, session, cut, label, tags, tally, onProgress } = ingestion;
+  // Of Japanese letters 170 are too many. It must not end the work on the other files.
+  if (Buffer.byteLength(file.path) > longestText)
+    throw new AudioError('LIMIT', `Its path has more than ${longestText} bytes. Move it into a shorter one.`);
   const encoder = { name: session.model.name, revision: session.model.revision };
   const key = createHash('sha256')
     .update(JSON.stringify([file, cut, encoder, label ?? null, tags]))

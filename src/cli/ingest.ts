@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type AudioError, findAudioFiles } from '../audio/index.ts';
+import { AudioError, findAudioFiles } from '../audio/index.ts';
+import { longestText } from '../storage/checked-pattern.ts';
 import { bridgeOptions, openBridge } from './bridge-session.ts';
 import { defineCommand } from './command.ts';
 import { CommandFailure } from './command-failure.ts';
@@ -27,14 +29,24 @@ export const ingest = defineCommand({
     memory: memoryOption,
     ...bridgeOptions,
     cut: cutOption,
-    label: { kind: 'text', placeholder: 'LABEL', description: 'What these sounds are called.' },
+    label: {
+      kind: 'text',
+      placeholder: 'LABEL',
+      maxBytes: longestText,
+      description: 'What these sounds are called.',
+    },
     'label-from': {
       kind: 'text',
       placeholder: 'WHAT',
       choices: ['folder', 'file'],
       description: 'Call each sound by the name of its folder, or of its file without the ending.',
     },
-    tag: { kind: 'list', placeholder: 'TAG', description: 'A word to find these sounds by.' },
+    tag: {
+      kind: 'list',
+      placeholder: 'TAG',
+      maxBytes: longestText,
+      description: 'A word to find these sounds by.',
+    },
     json: { kind: 'flag', description: 'Print the summary as one JSON document.' },
   },
   examples: [
@@ -121,13 +133,21 @@ async function listFiles(
 ): Promise<AudioFile[]> {
   const files = new Map<string, AudioFile>();
   for (const given of paths) {
+    let names = 0;
     try {
       const onSkipped = (folder: string, error: AudioError) => failures.push(fileFailure(folder, error));
       for await (const found of findAudioFiles(given, signal, onSkipped)) {
+        names += 1;
         const file = path.resolve(found);
-        const { size, mtimeMs } = await stat(file);
-        files.set(file, { path: file, bytes: size, modified: mtimeMs });
+        // One that was moved away since must not end the search for the others.
+        await stat(file).then(
+          ({ size, mtimeMs }) => files.set(file, { path: file, bytes: size, modified: mtimeMs }),
+          (error) => failures.push(fileFailure(file, error)),
+        );
       }
+      // A name with brackets that is not there is read as a pattern, and a pattern may match nothing.
+      if (names === 0 && !existsSync(given))
+        throw new AudioError('NOT_FOUND', `There is no folder or file ${given}.`);
     } catch (error) {
       failures.push(fileFailure(given, error));
     }
@@ -144,7 +164,8 @@ function labelOf(
   if (from === undefined) return {};
   const name = from === 'folder' ? path.basename(path.dirname(file.path)) : path.parse(file.path).name;
   // A Mac writes names with their accents apart; who types one, or reads it in the sidebar, has them in place.
-  return { label: name.normalize('NFC') };
+  // A file that lies in no folder has no name from there.
+  return name === '' ? {} : { label: name.normalize('NFC') };
 }
 
 /** What has been done so far, for the bar and for the end. */

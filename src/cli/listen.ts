@@ -7,6 +7,7 @@ import {
   type SourceEvent,
 } from '../audio/index.ts';
 import { type EmbeddedSound, soundPattern } from '../pipelines/index.ts';
+import { longestText } from '../storage/checked-pattern.ts';
 import type { SimilarPattern } from '../storage/index.ts';
 import { bridgeOptions, openBridge } from './bridge-session.ts';
 import { defineCommand } from './command.ts';
@@ -34,7 +35,13 @@ export const listen = defineCommand({
       placeholder: 'NAME',
       description: 'Microphone, as earmark devices names it. Default: the system’s.',
     },
-    cut: { ...cutOption, choices: ['sounds', 'windows'], default: 'sounds' },
+    cut: {
+      ...cutOption,
+      choices: ['sounds', 'windows'],
+      default: 'sounds',
+      description:
+        'What becomes one vector: each sound that rises over the background, or each of the encoder’s own overlapping windows.',
+    },
     threshold: {
       kind: 'number',
       placeholder: 'SIMILARITY',
@@ -50,7 +57,12 @@ export const listen = defineCommand({
       default: 1,
       description: 'Matches per sound.',
     },
-    teach: { kind: 'text', placeholder: 'LABEL', description: 'Store every sound under this name.' },
+    teach: {
+      kind: 'text',
+      placeholder: 'LABEL',
+      maxBytes: longestText,
+      description: 'Store every sound under this name.',
+    },
     seconds: {
       kind: 'number',
       placeholder: 'N',
@@ -67,7 +79,7 @@ export const listen = defineCommand({
       says: 'Ring the bell a few times within 20 seconds.',
     },
     {
-      line: 'earmark listen --device hw:1 --json | jq .matches[0].metadata.label',
+      line: "earmark listen --device hw:1 --json | jq '.matches[0].metadata.label'",
       says: 'Labels for a script.',
     },
   ],

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createFeatureStorage, type FeatureStorage } from '../storage/index.ts';
+import { memoryFiles } from '../storage/memory-path.ts';
 import { CommandFailure } from './command-failure.ts';
 
 export const memoryOption = {
@@ -18,6 +19,15 @@ export function memoryPath(given: string | undefined): string {
   return path.resolve(given ?? (process.env.EARMARK_MEMORY || path.join(os.homedir(), '.earmark', 'memory')));
 }
 
+/** Whether nothing was stored there yet. A folder that cannot be looked into may hold a memory: opening it says what is wrong. */
+export function holdsNoMemory(folder: string): boolean {
+  try {
+    return !readdirSync(folder).includes(memoryFiles.patterns);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
 /**
  * Opens the memory to read from it, beside a process that may be writing, or to write, alone.
  *
@@ -29,7 +39,7 @@ export async function openMemory(
   options: Omit<Parameters<typeof createFeatureStorage>[0], 'indexPath'> = {},
 ): Promise<FeatureStorage> {
   const indexPath = memoryPath(given);
-  if (mode === 'read' && !existsSync(indexPath)) {
+  if (mode === 'read' && holdsNoMemory(indexPath)) {
     throw new CommandFailure(
       `There is no memory at ${indexPath}. Fill one with earmark ingest, or name it with --memory.`,
     );

@@ -82,7 +82,7 @@ export const query = defineCommand({
         ]);
       }
     }
-    if (options.json) await terminal.print(found === 0 ? '[]' : ']');
+    if (options.json && !options.jsonl) await terminal.print(found === 0 ? '[]' : ']');
     if (rows.length > 0) for (const line of table(columns, rows)) await terminal.print(line);
     if (found === 0) {
       terminal.note(`Nothing matches among ${count(await memory.countPatterns(), 'pattern')}.`);

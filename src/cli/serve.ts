@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { bridgePython, serverScript } from './bridge-python.ts';
 import { defineCommand } from './command.ts';
 import { CommandFailure } from './command-failure.ts';
@@ -51,7 +50,7 @@ export const serve = defineCommand({
     }
     // What it writes belongs on our own output: whoever runs a server wants to see it.
     const server = spawn(python, args, { stdio: ['ignore', 'inherit', options.json ? 'pipe' : 'inherit'] });
-    if (server.stderr !== null) void tellAddress(server.stderr, terminal, signal);
+    if (server.stderr !== null) void tellAddress(server.stderr, terminal).catch(() => {});
     // Ctrl+C reaches the server by itself; a signal to us alone must be passed on. It drains and then ends.
     const end = () => server.kill('SIGTERM');
     signal.addEventListener('abort', end, { once: true });
@@ -67,26 +66,20 @@ export const serve = defineCommand({
   },
 });
 
-const readyEveryMs = 100;
-
-/** Passes the server's log on, and prints its address when it answers there. */
-async function tellAddress(log: Readable, terminal: Terminal, signal: AbortSignal): Promise<void> {
+/**
+ * Passes the server's log on, and prints its address when it says that it can embed. It is not asked: its certificate may be one
+ * that nobody here trusts.
+ */
+async function tellAddress(log: Readable, terminal: Terminal): Promise<void> {
+  let url: string | undefined;
+  let model: string | undefined;
+  let told = false;
   for await (const line of createInterface({ input: log })) {
     terminal.note(line);
-    const url = /listening on (\S+)/.exec(line)?.[1];
-    if (url !== undefined)
-      void ready(url, signal)
-        .then(() => terminal.print(JSON.stringify({ url })))
-        .catch(() => {});
-  }
-}
-
-/** Resolves when the server can embed; the caller ends with the server, and so does the wait. */
-async function ready(url: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`${url}/readyz`, { signal }).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok) return;
-    await sleep(readyEveryMs, undefined, { signal });
+    url ??= /listening on (\S+)/.exec(line)?.[1];
+    model ??= /default (\S+), computed by/.exec(line)?.[1];
+    if (told || url === undefined || !line.includes(`model ${model} is ready after`)) continue;
+    told = true;
+    await terminal.print(JSON.stringify({ url }));
   }
 }

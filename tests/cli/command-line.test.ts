@@ -8,6 +8,7 @@ import { type Command, closest, defineCommand, parseCommandLine } from '../../sr
 import { commandList } from '../../src/cli/command-list.ts';
 import { commandHelp, generalHelp } from '../../src/cli/help.ts';
 import { levelBar } from '../../src/cli/level-meter.ts';
+import { nodeTooOld } from '../../src/cli/node-version.ts';
 import { renderProgress } from '../../src/cli/progress-bar.ts';
 import { table } from '../../src/cli/table.ts';
 import { printable, Terminal } from '../../src/cli/terminal.ts';
@@ -24,7 +25,7 @@ const example = defineCommand({
   options: {
     memory: { kind: 'text', placeholder: 'PATH', description: 'Where.' },
     cut: { kind: 'text', placeholder: 'HOW', choices: ['a', 'b'], default: 'a', description: 'How.' },
-    tag: { kind: 'list', placeholder: 'TAG', description: 'Tags.' },
+    tag: { kind: 'list', placeholder: 'TAG', maxBytes: 9, description: 'Tags.' },
     limit: { kind: 'integer', placeholder: 'N', min: 1, max: 50, default: 10, description: 'How many.' },
     threshold: { kind: 'number', placeholder: 'X', min: -1, max: 1, description: 'From where.' },
     json: { kind: 'flag', description: 'JSON.' },
@@ -75,6 +76,9 @@ describe('options and operands', () => {
     [['a', '--limit'], '--limit needs a value: --limit N'],
     [['a', '--memory', '--json'], '--memory needs a value: --memory PATH'],
     [['a', '--memory', ''], '--memory must not be empty'],
+    [['a', '--tag', 'x', '--tag', ''], '--tag must not be empty'],
+    [['a', '--tag', 'ü'.repeat(5)], '--tag must have at most 9 bytes'],
+    [['-hum.wav'], 'there is no option -u'],
     [['a', '--json=yes'], '--json takes no value'],
     [['a', '--limit', '0'], '--limit must be a whole number from 1 to 50, not "0"'],
     [['a', '--limit', '2.5'], '--limit must be a whole number from 1 to 50, not "2.5"'],
@@ -175,17 +179,30 @@ describe('the process', () => {
     expect((await earmark(['query', '--from', '3', '--to', '1'])).stderr).toContain(
       '--from must not be over --to',
     );
-    expect((await earmark(['query', '--since', 'yesterdayish'])).status).toBe(2);
+    for (const time of ['yesterdayish', '5.11.2026', '2026-02-30', '2026-02-30T08:00', '2026-11-23T25:00'])
+      expect((await earmark(['query', '--since', time])).status, time).toBe(2);
     expect((await earmark(['embed', 'a.wav', '--bridge', 'ftp://x'])).status).toBe(2);
   });
 
+  it('says which Node it needs, as package.json does', () => {
+    const { engines } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+      engines: { node: string };
+    };
+    expect(nodeTooOld('20.20.2')).toContain('20.20.2 is too old. Install Node.js 22.9 or newer');
+    expect(nodeTooOld('22.8.0')).toContain(engines.node.replace('>=', ''));
+    for (const version of ['22.9.0', '22.10.1', '24.0.0', process.versions.node])
+      expect(nodeTooOld(version)).toBeUndefined();
+  });
+
   it('ends with 1 and the fix where there is no memory', async () => {
-    const folder = path.join(mkdtempSync(path.join(os.tmpdir(), 'earmark-cli-')), 'none');
-    const { status, stderr } = await earmark(['query', '--memory', folder]);
-    expect(status).toBe(1);
-    expect(stderr).toBe(
-      `earmark query: There is no memory at ${folder}. Fill one with earmark ingest, or name it with --memory.\n`,
-    );
+    const empty = mkdtempSync(path.join(os.tmpdir(), 'earmark-cli-'));
+    for (const folder of [empty, path.join(empty, 'none')]) {
+      const { status, stderr } = await earmark(['query', '--memory', folder]);
+      expect(status).toBe(1);
+      expect(stderr).toBe(
+        `earmark query: There is no memory at ${folder}. Fill one with earmark ingest, or name it with --memory.\n`,
+      );
+    }
   });
 
   it('ends quietly when the reader of its output has gone', async () => {

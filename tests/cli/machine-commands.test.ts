@@ -84,6 +84,24 @@ describe('earmark serve', () => {
     expect(await ended).toMatchObject({ status: 0, stderr: expect.stringContaining('listening on') });
   });
 
+  it.skipIf(spawnSync('openssl', ['version']).status !== 0)(
+    'tells it too where nobody trusts the certificate (needs openssl)',
+    async () => {
+      const [key, certificate] = [path.join(folder, 'key.pem'), path.join(folder, 'certificate.pem')];
+      const files = ['-keyout', key, '-out', certificate, '-subj', '/CN=earmark'];
+      spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files]);
+      const tls = { EARMARK_TLS_CERTIFICATE: certificate, EARMARK_TLS_KEY: key };
+      const child = startEarmark(['serve', '--port', '0', '--json'], {
+        environment: { ...environment, ...tls },
+      });
+      const ended = finish(child);
+      const [line] = (await once(child.stdout, 'data')) as [string];
+      expect(JSON.parse(line)).toEqual({ url: expect.stringMatching(/^https:\/\/localhost:\d+$/) });
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ status: 0 });
+    },
+  );
+
   it('says when the port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -133,6 +134,8 @@ describe('a memory of files', () => {
       ...Array(5).fill('bell'),
       ...Array(5).fill('chime'),
     ]);
+    const both = await earmark(['query', '--json', '--jsonl', '--limit', '1'], { environment });
+    expect(JSON.parse(both.stdout)).toHaveProperty('pattern');
   });
 
   it('finds a file that it has heard, and says when nothing is alike', async () => {
@@ -178,6 +181,55 @@ describe('a memory of files', () => {
     });
   });
 
+  it('keeps what it had of a file when the new name or tag cannot be one', async () => {
+    const memory = at('named');
+    const file = writeSound(at('named.wav'), bell(7, 1));
+    await json(['ingest', file], memory);
+    for (const wrong of [
+      ['--tag', ''],
+      ['--tag', 'x'.repeat(513)],
+      ['--label', 'x'.repeat(513)],
+    ]) {
+      const { status } = await earmark(['ingest', file, '--memory', memory, ...wrong], { environment });
+      expect(status).toBe(2);
+    }
+    expect(await json(['query', '--count'], memory)).toEqual({ count: 1 });
+  });
+
+  it('goes on with the others where a path is longer than the memory keeps', async () => {
+    const deep = ['深い', ...Array<string>(8).fill('とても長い名前のフォルダーとても長い名前の')];
+    const far = writeSound(at(...deep, '1.wav'), bell(9, 1));
+    writeSound(at('深い', '2.wav'), bell(9, 1));
+    const { status, stderr } = await earmark(['ingest', at('深い'), '--memory', at('deep')], { environment });
+    expect(status).toBe(3);
+    expect(stderr).toContain(`${far}: Its path has more than 512 bytes.`);
+    expect(await json(['query', '--count'], at('deep'))).toEqual({ count: 1 });
+  });
+
+  it('says so when a file whose name could be a pattern is not there', async () => {
+    const file = writeSound(at('horn [1].wav'), bell(8, 1));
+    const gone = at('horn [2].wav');
+    const { status, stderr } = await earmark(['ingest', file, gone, '--memory', at('horns')], {
+      environment,
+    });
+    expect(status).toBe(3);
+    expect(stderr).toContain(`There is no folder or file ${gone}.`);
+    expect(await json(['query', '--count'], at('horns'))).toEqual({ count: 1 });
+  });
+
+  it('finds the other files of a folder where one cannot be looked at', async () => {
+    // So deep that the name of one of them, and none of the others, makes a path that is too long.
+    let cwd = at('deep');
+    while (cwd.length < 4060) cwd = path.join(cwd, 'd'.repeat(Math.min(200, 4060 - cwd.length)));
+    for (const name of ['a.wav', 'c.wav']) writeSound(path.join(cwd, name), bell(9, 1));
+    execFileSync('cp', ['a.wav', `${'b'.repeat(60)}.wav`], { cwd });
+    const options = { environment, cwd };
+    const { stdout } = await earmark(['ingest', '.', '--memory', at('deep-memory'), '--json'], options);
+    const { files, failures } = JSON.parse(stdout) as { files: number; failures: { code: string }[] };
+    expect(files).toBe(2);
+    expect(failures.map(({ code }) => code)).toEqual(['ENAMETOOLONG', 'LIMIT', 'LIMIT']);
+  });
+
   it('goes through a file, a pipe, a backup and a check', async () => {
     const [before, backup] = await Promise.all([ids(at('memory')), json(['backup', at('backup')])]);
     expect(backup).toEqual({ folder: at('backup'), patterns: 10 });
@@ -188,6 +240,8 @@ describe('a memory of files', () => {
     const piped = await earmark(['export'], { environment });
     expect(piped.stdout).toBe(readFileSync(at('all.jsonl'), 'utf8'));
     expect(await json(['import', at('all.jsonl')], at('from-file'))).toEqual({ stored: 10 });
+    writeFileSync(at('marked.jsonl'), `\uFEFF${readFileSync(at('all.jsonl'), 'utf8')}`);
+    expect(await json(['import', at('marked.jsonl')], at('from-marked'))).toEqual({ stored: 10 });
     const input = await earmark(['import', '-', '--memory', at('from-pipe')], {
       environment,
       input: piped.stdout,
