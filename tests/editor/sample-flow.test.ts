@@ -53,16 +53,7 @@ describe.skipIf(missing)(`the sample flow (${missing ?? 'Chromium'})`, () => {
     await nodeRed.inject('sound-memory-what');
     const [known] = await nodeRed.debug('sound-memory-known');
     expect(known!.split(', ').sort()).toEqual([...sounds].sort());
-    await nodeRed.inject('sound-memory-forget');
-    await expect
-      .poll(
-        async () => {
-          await nodeRed.inject('sound-memory-what');
-          return nodeRed.debugged('sound-memory-known').at(-1);
-        },
-        { timeout: 20_000, interval: 500 },
-      )
-      .toBe('nothing yet');
+    await forgetEverything(nodeRed);
   }, 60_000);
 
   it('is quiet in the log and in the console', () => {
@@ -70,6 +61,19 @@ describe.skipIf(missing)(`the sample flow (${missing ?? 'Chromium'})`, () => {
     expect(editor.faults).toEqual([]);
   });
 });
+
+async function forgetEverything(nodeRed: NodeRed): Promise<void> {
+  await nodeRed.inject('sound-memory-forget');
+  await expect
+    .poll(
+      async () => {
+        await nodeRed.inject('sound-memory-what');
+        return nodeRed.debugged('sound-memory-known').at(-1);
+      },
+      { timeout: 50_000, interval: 500 },
+    )
+    .toBe('nothing yet');
+}
 
 it('the sample flow forgets more sounds than a node lets wait', async () => {
   await build();
@@ -100,16 +104,7 @@ it('the sample flow forgets more sounds than a node lets wait', async () => {
   const nodeRed = await NodeRed.start({ flows, userDir });
   try {
     await nodeRed.status('sound-memory-all', /ready/);
-    await nodeRed.inject('sound-memory-forget');
-    await expect
-      .poll(
-        async () => {
-          await nodeRed.inject('sound-memory-what');
-          return nodeRed.debugged('sound-memory-known').at(-1);
-        },
-        { timeout: 60_000, interval: 500 },
-      )
-      .toBe('nothing yet');
+    await forgetEverything(nodeRed);
     expect(nodeRed.log.filter((line) => line.includes('[error]'))).toEqual([]);
   } finally {
     await nodeRed.stop();
