@@ -1,11 +1,11 @@
 import { searchWord } from '../../../src/sounds/search-text.ts';
 import { button, element } from './dom.ts';
+import { emptyState, noMemory } from './empty-state.ts';
 import { factLine } from './fact-line.ts';
 import { countText, timeText } from './figures.ts';
 import { labelDot } from './label-colour.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
-import { noMemory } from './no-memory.ts';
 import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import type { LabelSummary } from './sounds-api.ts';
 
@@ -40,11 +40,7 @@ export class LabelsView implements SidebarView {
     const { labels, text, api } = this.#context;
     this.#empty.hidden = labels.length > 0;
     this.#list.hidden = labels.length === 0;
-    this.#empty.replaceChildren(
-      ...(api
-        ? [element('p', {}, text('empty.no-labels')), element('p', {}, text('empty.no-labels-help'))]
-        : noMemory(this.#context)),
-    );
+    this.#empty.replaceChildren(...(api ? emptyState(text, 'empty.no-labels') : noMemory(this.#context)));
     this.#list.replaceChildren(...labels.map((label, i) => this.#row(label, i)));
   }
 

@@ -1,11 +1,11 @@
 import type { PackedMap } from '../../../src/sounds/packed-map.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
+import { emptyState, noMemory } from './empty-state.ts';
 import { countText } from './figures.ts';
 import { MapCard } from './map-card.ts';
 import { MapLegend } from './map-legend.ts';
 import { MapPlot } from './map-plot.ts';
-import { noMemory } from './no-memory.ts';
 import { SelectionBar } from './selection-bar.ts';
 import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import { RequestError } from './sounds-api.ts';
@@ -174,8 +174,8 @@ export class MapView implements SidebarView {
       progress.phase === 'ready'
         ? countText(text, points)
         : text(`map.${progress.phase}`, { percent, problem: progress.problem ?? '' });
-    const none = [element('p', {}, text('empty.no-sounds')), element('p', {}, text('empty.no-sounds-help'))];
-    this.#showEmpty(...(points === 0 && progress.phase === 'ready' ? none : []));
+    const none = points === 0 && progress.phase === 'ready';
+    this.#showEmpty(...(none ? emptyState(text, 'empty.no-sounds') : []));
     this.#legend.draw(map.labels.reduce((count, label) => (label === 0 ? count + 1 : count), 0));
     this.#redraw();
     if (this.#card.shown && this.#hovered >= 0) void this.#showCard(this.#hovered);

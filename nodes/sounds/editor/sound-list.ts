@@ -1,9 +1,9 @@
 import type { SoundSearch } from '../../../src/sounds/search-text.ts';
 import type { SoundSelection } from '../../../src/sounds/sound-answers.ts';
 import { button, element } from './dom.ts';
+import { emptyState, examples, noMemory } from './empty-state.ts';
 import { countText } from './figures.ts';
 import { HeardList } from './heard-list.ts';
-import { examples, noMemory } from './no-memory.ts';
 import { SearchBar } from './search-bar.ts';
 import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import { SoundGrid } from './sound-grid.ts';
@@ -190,10 +190,6 @@ export class SoundList implements SidebarView {
       this.#empty.replaceChildren(...noMemory(this.#context));
       return;
     }
-    this.#empty.replaceChildren(
-      element('p', {}, text(key)),
-      element('p', {}, text(`${key}-help`)),
-      searching ? clear : examples(text),
-    );
+    this.#empty.replaceChildren(...emptyState(text, key), searching ? clear : examples(text));
   }
 }

@@ -1,10 +1,10 @@
 import type { Suggestions } from '../../../src/sounds/sound-answers.ts';
 import type { SoundSummary } from '../../../src/sounds/sound-summary.ts';
 import { button, element } from './dom.ts';
+import { emptyState, noMemory } from './empty-state.ts';
 import { countText } from './figures.ts';
 import { labelField } from './label-field.ts';
 import { labelText } from './label-text.ts';
-import { noMemory } from './no-memory.ts';
 import type { SidebarContext, SidebarView } from './sidebar-context.ts';
 import { SoundRow } from './sound-row.ts';
 
@@ -82,8 +82,7 @@ export class SuggestionsView implements SidebarView {
   }
 
   #say(key: string): void {
-    const { text } = this.#context;
-    this.#explain(element('p', {}, text(key)), element('p', {}, text(`${key}-help`)));
+    this.#explain(...emptyState(this.#context.text, key));
   }
 
   #explain(...content: HTMLElement[]): void {
